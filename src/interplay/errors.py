@@ -1,0 +1,54 @@
+"""Everything that interplay raises on purpose.
+
+    InterplayError
+    ├── BadInput          the caller's argument, file or value function is at fault
+    ├── BudgetExceeded    the budget does not allow what was asked
+    ├── BackendError      a model or server failed
+    ├── StoreError        the evaluation store is damaged or unusable
+    └── MissingExtra      an optional dependency is not installed
+
+Every message says what was wrong (name, value, shape) and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class InterplayError(Exception):
+    """Base class of every error that interplay raises on purpose."""
+
+
+class BadInput(InterplayError, ValueError):
+    """An argument, a file or the output of a value function cannot be used."""
+
+
+class BudgetExceeded(InterplayError):
+    """The budget is too small for what was asked, or is spent."""
+
+
+class BackendError(InterplayError):
+    """A model or a server failed while it was being evaluated."""
+
+
+class StoreError(InterplayError):
+    """The evaluation store is damaged, or belongs to another program."""
+
+
+class MissingExtra(InterplayError, ImportError):
+    """An optional dependency is needed here and is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f'this needs the package "{package}", which is not installed. '
+            f'Install it with: pip install "interplay[{extra}]"'
+        )
+
+
+def unknown(what: str, given: object, valid: Iterable[str]) -> BadInput:
+    """Return the error for a name that is not one of the ``valid`` ones.
+
+    >>> unknown("method", "shap", ["auto", "lasso"])
+    BadInput("unknown method 'shap'; valid: auto, lasso")
+    """
+    return BadInput(f"unknown {what} {given!r}; valid: {', '.join(valid)}")

@@ -1,0 +1,29 @@
+"""Fixtures for every test: the assets folder, and one thread."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def assets_folder() -> Path | None:
+    """The folder of real models and data, or None where there is none."""
+    named = os.environ.get("INTERPLAY_ASSETS")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "assets"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """Skip where the assets are absent, unless INTERPLAY_REQUIRE_ASSETS=1 says that they must be there."""
+    folder = assets_folder()
+    if folder is None:
+        reason = "no assets: set INTERPLAY_ASSETS to the folder of real models and data"
+        if os.environ.get("INTERPLAY_REQUIRE_ASSETS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
