@@ -14,7 +14,7 @@ LEVEL = 0.9
 """Coverage of every interval that interplay shows."""
 
 DO_NOT_TRUST, TRUST_IN_PART = 0.5, 0.8
-"""Below the first, the low end of the faithfulness says "do not trust"; below the second, "in part"."""
+"""A low end below the first says "do not trust"; one below the second, "in part"."""
 
 
 @dataclass(frozen=True)

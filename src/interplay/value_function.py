@@ -64,25 +64,34 @@ def check_masks(masks: object, *, n: int | None = None, name: str = "masks") -> 
     return np.ascontiguousarray(array)
 
 
-def check_values(values: object, m: int, *, source: str = "values") -> FloatArray:
+def check_values(
+    values: object, m: int, *, source: str = "values", finite: bool = True
+) -> FloatArray:
     """Return ``values`` as float64 of shape ``(m,)`` or ``(m, q)``, all finite, or raise.
+
+    With ``finite=False`` NaN and inf are let through, for callers that handle them by row.
 
     >>> check_values([1, 2.5], 2)
     array([1. , 2.5])
     """
     try:
-        array = np.asarray(values, dtype=np.float64)
+        given = np.asarray(values)
+        if np.iscomplexobj(given):  # astype would drop the imaginary part with a mere warning
+            raise TypeError("they are complex")
+        array = given.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise BadInput(f"{source} must be numbers, one row per mask: {error}") from error
     if array.ndim not in (1, 2) or array.shape[0] != m:
         raise BadInput(
             f"{source} must have shape ({m},) or ({m}, q) for {m} masks; got {array.shape}"
         )
-    finite = np.isfinite(array) if array.ndim == 1 else np.isfinite(array).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise BadInput(f"{source} must hold at least one value per mask; got shape {array.shape}")
+    good = np.isfinite(array) if array.ndim == 1 else np.isfinite(array).all(axis=1)
+    if finite and not good.all():
+        row = int(np.argmin(good))
         raise BadInput(
-            f"{source} must be finite; {int((~finite).sum())} of {m} are not, "
+            f"{source} must be finite; {int((~good).sum())} of {m} are not, "
             f"the first in row {row}: {array[row]}"
         )
     return array

@@ -1,0 +1,56 @@
+"""What the library says while it works; the command line draws progress bars from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Started:
+    """Evaluation begins.
+
+    ``total`` different masks, of which ``reused`` are in the store already.
+    """
+
+    total: int
+    reused: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A batch has arrived and is stored: ``done`` of ``total`` masks, ``seconds`` since the start.
+
+    ``done`` includes the ``reused`` ones.
+    """
+
+    done: int
+    total: int
+    reused: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """All values are there, the surrogate named ``method`` is being fitted."""
+
+    method: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The explanation is complete, ``seconds`` after the start."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that the user should know, in a sentence; the work goes on."""
+
+    message: str
+
+
+Event = Started | Progress | Fitting | Finished | Warned
+OnEvent = Callable[[Event], None]
