@@ -1,0 +1,418 @@
+"""Spectrum: a sparse Walsh-Fourier series over sets of features.
+
+``f(S) = sum_T F(T) * (-1) ** |S & T|`` with S the kept features. Inside, a term is a row of packed
+bits; outside, a sorted tuple of feature indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from interplay.errors import BadInput
+from interplay.interactions import Z_90, Interaction
+from interplay.packing import (
+    IntArray,
+    PackedArray,
+    Term,
+    canonical_order,
+    members,
+    orders,
+    pack,
+    pack_terms,
+    parities,
+    term_tuples,
+    unpack,
+    words,
+)
+from interplay.value_function import BoolArray, FloatArray, check_masks, feature_names
+
+__all__ = ["Spectrum", "orders", "pack", "pack_terms", "parities", "term_tuples", "unpack"]
+
+_BLOCK = 1 << 20
+"""Parities held at once by ``predict``: 8 MB."""
+
+
+class Spectrum:
+    """A sparse Walsh-Fourier series: the terms of a function of masks, and what follows from them.
+
+    Parameters
+    ----------
+    terms
+        sets of feature indices -> coefficients F. Equal sets are added up.
+    n
+        number of features.
+    features
+        their names; ``x0, x1, ...`` by default.
+    errors
+        standard error of every term's coefficient; None where unknown.
+
+    Terms stand in canonical order: by order, then lexicographically. Coefficients are treated as
+    uncorrelated (parities are orthonormal under uniform masks). Immutable.
+
+    Raises
+    ------
+    BadInput
+        if a term is not a set of features, or a number is not finite.
+
+    >>> spectrum = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2)
+    >>> spectrum.predict(np.array([[True, True], [False, True]]))
+    array([1.75, 0.25])
+    """
+
+    def __init__(
+        self,
+        terms: Mapping[Term, float],
+        n: int,
+        *,
+        features: Sequence[str] | None = None,
+        errors: Mapping[Term, float] | None = None,
+    ) -> None:
+        keys = list(terms)
+        if errors is not None and (missing := [t for t in keys if t not in errors]):
+            raise BadInput(
+                f"errors has no entry for term {missing[0]}: give all terms one, or none"
+            )
+        self._set(
+            pack_terms(keys, _feature_count(n)),
+            [terms[t] for t in keys],
+            n,
+            features,
+            None if errors is None else [errors[t] for t in keys],
+        )
+
+    @classmethod
+    def from_packed(
+        cls,
+        packed: PackedArray,
+        coefficients: ArrayLike,
+        n: int,
+        *,
+        features: Sequence[str] | None = None,
+        standard_errors: ArrayLike | None = None,
+    ) -> Spectrum:
+        """Return the spectrum of packed terms.
+
+        Parameters
+        ----------
+        packed
+            uint64 ``(k, ceil(n / 64))``; equal rows are added up.
+        coefficients, standard_errors
+            float ``(k,)``.
+
+        >>> rows = pack_terms([(1,), (), (1,)], 2)
+        >>> Spectrum.from_packed(rows, [1.0, 2.0, 3.0], 2).terms
+        {(): 2.0, (1,): 4.0}
+        """
+        spectrum = cls.__new__(cls)
+        spectrum._set(packed, coefficients, n, features, standard_errors)
+        return spectrum
+
+    @classmethod
+    def from_values(
+        cls, values: ArrayLike, n: int, *, features: Sequence[str] | None = None
+    ) -> Spectrum:
+        """Return the exact spectrum of a complete game, by the fast Walsh-Hadamard transform.
+
+        Parameters
+        ----------
+        values
+            float ``(2 ** n,)``: bit i of the position says whether feature i is kept.
+
+        Standard errors are zero. Coefficients below the rounding of the transform are left out.
+
+        >>> Spectrum.from_values([0.0, 1.0, 1.0, 4.0], 2).terms
+        {(): 1.5, (0,): -1.0, (1,): -1.0, (0, 1): 0.5}
+        """
+        _feature_count(n)
+        game = _finite(values, "values")
+        if game.shape != (2**n,):
+            raise BadInput(f"a complete game of {n} features has {2**n} values; got {game.shape}")
+        coefficients = _walsh_hadamard(game)
+        rounding = np.finfo(np.float64).eps * n * np.sqrt(np.square(game).mean())
+        rows = np.flatnonzero(np.abs(coefficients) > rounding)
+        return cls.from_packed(
+            rows.astype(np.uint64)[:, None],
+            coefficients[rows],
+            n,
+            features=features,
+            standard_errors=np.zeros(len(rows)),
+        )
+
+    def _set(
+        self,
+        packed: PackedArray,
+        coefficients: ArrayLike,
+        n: int,
+        features: Sequence[str] | None,
+        standard_errors: ArrayLike | None,
+    ) -> None:
+        self.n = _feature_count(n)
+        self.features = feature_names(features, n)
+        packed = np.asarray(packed)
+        if packed.dtype != np.uint64 or packed.ndim != 2 or packed.shape[1] != words(n):
+            raise BadInput(
+                f"packed terms of {n} features must be uint64 (k, {words(n)}); "
+                f"got {packed.dtype} {packed.shape}"
+            )
+        if n % 64 and (packed[:, -1] >> np.uint64(n % 64)).any():
+            raise BadInput(f"packed terms name features above {n - 1}")
+        coefficients = _finite(coefficients, "coefficients", len(packed))
+        errors = None
+        if standard_errors is not None:
+            errors = _finite(standard_errors, "standard errors", len(packed))
+            if (errors < 0).any():
+                raise BadInput(f"standard errors must not be negative; got {errors.min()}")
+        by = canonical_order(packed)
+        packed, coefficients = packed[by], coefficients[by]
+        first = np.ones(len(packed), dtype=bool)
+        first[1:] = (packed[1:] != packed[:-1]).any(axis=1)
+        starts = np.flatnonzero(first)
+        if len(starts) < len(packed):
+            packed, coefficients = packed[starts], np.add.reduceat(coefficients, starts)
+        if errors is not None:
+            errors = errors[by]
+            if len(starts) < len(errors):
+                errors = np.sqrt(np.add.reduceat(np.square(errors), starts))
+            errors.flags.writeable = False
+        packed.flags.writeable = coefficients.flags.writeable = False
+        self.packed: PackedArray = packed
+        self.coefficients: FloatArray = coefficients
+        self.standard_errors: FloatArray | None = errors
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __repr__(self) -> str:
+        return f"<Spectrum of {len(self)} terms, order <= {self.max_order}, n = {self.n}>"
+
+    @property
+    def orders(self) -> IntArray:
+        """Number of features of every term, ``(k,)``."""
+        return orders(self.packed)
+
+    @property
+    def max_order(self) -> int:
+        """Highest order of a term; 0 for an empty spectrum."""
+        return int(self.orders.max(initial=0))
+
+    @property
+    def terms(self) -> dict[Term, float]:
+        """Sorted tuples of feature indices -> coefficients, in canonical order."""
+        return dict(zip(term_tuples(self.packed), self.coefficients.tolist(), strict=True))
+
+    @property
+    def constant(self) -> float:
+        """The coefficient of the empty set: the mean over uniform masks."""
+        return float(self.coefficients[self.orders == 0].sum())
+
+    @property
+    def variance(self) -> float:
+        """Variance over uniform masks: the sum of squares without the constant."""
+        return float(np.square(self.coefficients[self.orders > 0]).sum())
+
+    def predict(self, masks: BoolArray) -> FloatArray:
+        """Return the series at ``masks``: bool ``(m, n)`` -> float64 ``(m,)``."""
+        masks = check_masks(masks, n=self.n)
+        predicted = np.zeros(len(masks))
+        # Blocks over the terms, so that masks are packed once per block of many masks: memory
+        # stays at one block of parities whatever m and k are.
+        rows = 1 << 14
+        terms = max(1, _BLOCK // min(rows, max(len(masks), 1)))
+        for i in range(0, len(masks), rows):
+            for j in range(0, len(self), terms):
+                signs = parities(masks[i : i + rows], self.packed[j : j + terms])
+                predicted[i : i + rows] += signs @ self.coefficients[j : j + terms]
+        return predicted
+
+    def energy(self) -> dict[int, float]:
+        """Return the share of the variance that each order carries; orders that occur, from 1.
+
+        >>> Spectrum({(): 9.0, (0,): 3.0, (0, 1): 1.0}, n=2).energy()
+        {1: 0.9, 2: 0.1}
+        """
+        by_order = np.bincount(self.orders, weights=np.square(self.coefficients))
+        present = np.unique(self.orders).tolist()
+        variance = self.variance
+        return {s: float(by_order[s]) / variance if variance else 0.0 for s in present if s > 0}
+
+    def top(self, k: int = 10, *, min_order: int = 1) -> list[Interaction]:
+        """Return the k largest terms by |F|, as Banzhaf interactions; the constant is left out.
+
+        Parameters
+        ----------
+        k
+            how many, at most.
+        min_order
+            lowest order of the terms to look at.
+
+        >>> spectrum = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2, features=["not", "bad"])
+        >>> [(i.names, i.value) for i in spectrum.top(2)]
+        [(('not',), 1.0), (('not', 'bad'), 1.0)]
+        """
+        if k < 0:
+            raise BadInput(f"k must be at least 0; got {k}")
+        candidates = np.flatnonzero(self.orders >= max(min_order, 1))
+        size = np.abs(self.coefficients[candidates])
+        chosen = candidates[np.argsort(-size, kind="stable")[:k]]
+        variance = self.variance
+        found = []
+        for row, term in zip(chosen.tolist(), term_tuples(self.packed[chosen]), strict=True):
+            coefficient = float(self.coefficients[row])
+            value = (-2.0) ** len(term) * coefficient
+            low = high = None
+            if self.standard_errors is not None:
+                width = Z_90 * 2.0 ** len(term) * float(self.standard_errors[row])
+                low, high = value - width, value + width
+            names = tuple(self.features[i] for i in term)
+            share = coefficient**2 / variance if variance else 0.0
+            found.append(Interaction(term, names, value, low, high, share))
+        return found
+
+    def truncate(self, max_terms: int) -> Spectrum:
+        """Return at most ``max_terms`` terms: the constant if there is one, and the largest |F|."""
+        if max_terms < 1:
+            raise BadInput(f"max_terms must be at least 1; got {max_terms}")
+        size = np.where(self.orders == 0, np.inf, np.abs(self.coefficients))
+        return self._rows(np.sort(np.argsort(-size, kind="stable")[:max_terms]))
+
+    def _rows(self, rows: IntArray) -> Spectrum:
+        return Spectrum.from_packed(
+            self.packed[rows],
+            self.coefficients[rows],
+            self.n,
+            features=self.features,
+            standard_errors=None if self.standard_errors is None else self.standard_errors[rows],
+        )
+
+    def relabel(self, permutation: Sequence[int]) -> Spectrum:
+        """Return the spectrum with feature i renumbered to ``permutation[i]``, names included.
+
+        >>> Spectrum({(0, 1): 1.0}, n=3).relabel([2, 0, 1]).terms
+        {(0, 2): 1.0}
+        """
+        new = np.asarray(permutation)
+        if new.shape != (self.n,) or not np.array_equal(np.sort(new), np.arange(self.n)):
+            raise BadInput(f"permutation must hold 0 .. {self.n - 1} once each; got {permutation}")
+        names = dict(zip(new.tolist(), self.features, strict=True))
+        features, starts = members(self.packed)
+        packed = np.zeros_like(self.packed)
+        row = np.repeat(np.arange(len(self)), np.diff(starts))
+        moved = new[features]
+        bits = np.left_shift(np.uint64(1), (moved % 64).astype(np.uint64))
+        np.bitwise_or.at(packed, (row, moved // 64), bits)
+        return Spectrum.from_packed(
+            packed,
+            self.coefficients,
+            self.n,
+            features=[names[i] for i in range(self.n)],
+            standard_errors=self.standard_errors,
+        )
+
+    def __add__(self, other: Spectrum) -> Spectrum:
+        """Return the series of the sum. Standard errors add as independent ones."""
+        if not isinstance(other, Spectrum):
+            return NotImplemented
+        if self.n != other.n or self.features != other.features:
+            raise BadInput(
+                f"spectra can be added over the same features only; got n = {self.n} "
+                f"and n = {other.n}, or other names"
+            )
+        errors = None
+        if self.standard_errors is not None and other.standard_errors is not None:
+            errors = np.concatenate([self.standard_errors, other.standard_errors])
+        return Spectrum.from_packed(
+            np.concatenate([self.packed, other.packed]),
+            np.concatenate([self.coefficients, other.coefficients]),
+            self.n,
+            features=self.features,
+            standard_errors=errors,
+        )
+
+    def __mul__(self, factor: object) -> Spectrum:
+        if not isinstance(factor, Real):
+            return NotImplemented
+        errors = self.standard_errors
+        return Spectrum.from_packed(
+            self.packed,
+            self.coefficients * float(factor),
+            self.n,
+            features=self.features,
+            standard_errors=None if errors is None else errors * abs(float(factor)),
+        )
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Spectrum:
+        return self * -1.0
+
+    def __sub__(self, other: Spectrum) -> Spectrum:
+        if not isinstance(other, Spectrum):
+            return NotImplemented
+        return self + (-other)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Spectrum):
+            return NotImplemented
+        mine, others = self.standard_errors, other.standard_errors
+        return (
+            self.features == other.features
+            and np.array_equal(self.packed, other.packed)
+            and np.array_equal(self.coefficients, other.coefficients)
+            and (mine is None) == (others is None)
+            and (mine is None or others is None or np.array_equal(mine, others))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able mapping; :meth:`from_dict` is its inverse, to the last bit."""
+        return {
+            "format": "interplay.spectrum",
+            "version": 1,
+            "n": self.n,
+            "features": list(self.features),
+            "terms": [list(term) for term in term_tuples(self.packed)],
+            "coefficients": self.coefficients.tolist(),
+            "standard_errors": (
+                None if self.standard_errors is None else self.standard_errors.tolist()
+            ),
+        }
+
+
+def _feature_count(n: object) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise BadInput(f"n, the number of features, must be an integer of at least 1; got {n!r}")
+    return int(n)
+
+
+def _finite(numbers: ArrayLike, name: str, length: int | None = None) -> FloatArray:
+    """Return a float64 copy of finite numbers, ``(length,)``, or raise."""
+    try:
+        array = np.array(numbers, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{name} must be numbers: {error}") from error
+    if array.ndim != 1 or (length is not None and len(array) != length):
+        raise BadInput(
+            f"{name} must have shape ({'k' if length is None else length},); got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise BadInput(f"{name} must be finite; got {array[~np.isfinite(array)][0]}")
+    return array
+
+
+def _walsh_hadamard(values: FloatArray) -> FloatArray:
+    """Return ``2 ** -n * sum_S f(S) * (-1) ** |S & T|`` for every T."""
+    result = values.copy()
+    half = 1
+    while half < len(result):
+        pairs = result.reshape(-1, 2, half)
+        kept = pairs[:, 1].copy()
+        pairs[:, 1] = pairs[:, 0] - kept
+        pairs[:, 0] += kept
+        half *= 2
+    return result / len(result)
