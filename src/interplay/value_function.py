@@ -79,7 +79,7 @@ def check_values(
         if np.iscomplexobj(given):  # astype would drop the imaginary part with a mere warning
             raise TypeError("they are complex")
         array = given.astype(np.float64, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor with gradient
         raise BadInput(f"{source} must be numbers, one row per mask: {error}") from error
     if array.ndim not in (1, 2) or array.shape[0] != m:
         raise BadInput(

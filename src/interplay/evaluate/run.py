@@ -6,16 +6,19 @@ import operator
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.errors import BackendError, BadInput, InterplayError, StoreError
 from interplay.evaluate.events import Event, OnEvent, Progress, Started, Warned
-from interplay.evaluate.store import Store
+from interplay.evaluate.store import Store, Stored
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 from interplay.value_function import fingerprint as fingerprint_of
+
+IndexArray = NDArray[np.intp]
 
 BATCH_SIZE: Final = 64
 """Masks per call for a value function that does not say how many it likes."""
@@ -96,16 +99,24 @@ def evaluate(
     """
     masks = check_masks(masks)
     size = _batch_size(value_function, batch_size)
+    unhashed: Sequence[str] = ()
     if fingerprint is None:
         found = fingerprint_of(value_function)
         fingerprint, unhashed = found.digest, found.unhashed
-    else:
-        unhashed = ()
-    run = _Run(value_function, masks, store, replicate, fingerprint, on_event)
+    position, first = _distinct(masks)
+    run = _Run(
+        value_function=value_function,
+        masks=masks[first],
+        asked_as=first,
+        store=store,
+        replicate=replicate,
+        fingerprint=fingerprint,
+        on_event=on_event,
+    )
     run.start(size, unhashed)
-    for start in range(0, len(run.distinct), size):
-        run.batch(slice(start, start + size))
-    values = np.empty((0, 1)) if run.values is None else run.values[run.position]
+    for start in range(0, len(first), size):
+        run.batch(np.arange(start, min(start + size, len(first))))
+    values = np.empty((0, 1)) if run.values is None else run.values[position]
     return Evaluation(values, run.calls, run.reused, run.seconds)
 
 
@@ -122,61 +133,47 @@ def _batch_size(value_function: Callable[..., Any], given: int | None) -> int:
     return size
 
 
+@dataclass
 class _Run:
-    """One call of :func:`evaluate`: the different masks, their values so far, and the cost."""
+    """One call of :func:`evaluate`: its different masks, their values so far, and the cost."""
 
-    def __init__(
-        self,
-        value_function: Callable[..., Any],
-        masks: BoolArray,
-        store: Store | None,
-        replicate: int,
-        fingerprint: str,
-        on_event: OnEvent | None,
-    ) -> None:
-        self.value_function = value_function
-        self.store, self.replicate, self.fingerprint = store, replicate, fingerprint
-        self.on_event = on_event
-        self.targets: Sequence[str] | None = getattr(value_function, "targets", None)
-        self.position, first = _distinct(masks)
-        self.distinct = masks[first]
-        self.origin = first
-        self.values: FloatArray | None = None  # (distinct, q), once q is known
-        self.calls, self.reused, self.seconds = 0, 0, 0.0
-        self.began = time.perf_counter()
+    value_function: Callable[..., Any]
+    masks: BoolArray  # different from each other
+    asked_as: IndexArray  # their rows among the masks that the caller gave, for messages
+    store: Store | None
+    replicate: int
+    fingerprint: str
+    on_event: OnEvent | None
+    values: FloatArray | None = None  # (len(masks), q), once q is known
+    calls: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
 
     def start(self, size: int, unhashed: Sequence[str]) -> None:
-        reused = 0
-        if self.store is not None:
-            reused = int(self._get(self.distinct).found.sum())
-        self.emit(Started(len(self.distinct), reused, size))
-        if reused and unhashed:
+        reused = int(self.stored(self.masks).found.sum())
+        self.emit(Started(len(self.masks), reused, size))
+        if reused and unhashed and self.store is not None:
+            rest = f" and {len(unhashed) - 5} more" if len(unhashed) > 5 else ""
             self.warn(
-                f"{reused} evaluations are reused from {self.store and self.store.path}, but the "
-                f"fingerprint of the value function does not see {', '.join(unhashed)}. If that "
-                f"has changed, pass another fingerprint= or another store"
+                f"{reused} evaluations are reused from {self.store.path}, but the fingerprint of "
+                f"the value function cannot see {', '.join(unhashed[:5])}{rest}. If that has "
+                f"changed since, pass fingerprint= or another store"
             )
 
-    def batch(self, rows: slice) -> None:
+    def batch(self, rows: IndexArray) -> None:
         """Look the rows up, evaluate those that are missing, store them."""
-        masks = self.distinct[rows]
-        missing = np.ones(len(masks), dtype=np.bool_)
-        if self.store is not None:
-            stored = self._get(masks)
-            missing = ~stored.found
-            if stored.found.any():
-                self.keep(
-                    np.arange(rows.start, rows.start + len(masks))[stored.found], stored.values
-                )
-                self.reused += int(stored.found.sum())
-        if missing.any():
-            self.call(np.arange(rows.start, rows.start + len(masks))[missing])
-        done = self.calls + self.reused
+        stored = self.stored(self.masks[rows])
+        if stored.found.any():
+            self.keep(rows[stored.found], stored.values)
+            self.reused += len(stored.values)
+        if not stored.found.all():
+            self.call(rows[~stored.found])
         elapsed = time.perf_counter() - self.began
-        self.emit(Progress(done, len(self.distinct), self.reused, elapsed))
+        self.emit(Progress(self.calls + self.reused, len(self.masks), self.reused, elapsed))
 
-    def call(self, rows: np.ndarray[Any, np.dtype[np.intp]]) -> None:
-        masks = self.distinct[rows]
+    def call(self, rows: IndexArray) -> None:
+        masks = self.masks[rows]
         began = time.perf_counter()
         try:
             # a copy: what the value function does to its argument must not reach the store
@@ -187,38 +184,39 @@ class _Run:
         except Exception as error:
             raise BackendError(
                 f"the value function raised {type(error).__name__} on a batch of {len(rows)} masks "
-                f"(rows {self.origin[rows[0]]} to {self.origin[rows[-1]]}): {error}. {self.saved()}"
+                f"(rows {self.asked_as[rows[0]]} to {self.asked_as[rows[-1]]} of masks): {error}. "
+                f"{self.saved()}"
             ) from error
         seconds = time.perf_counter() - began
         self.seconds += seconds
         values = self.checked(answer, len(rows))
         finite = np.isfinite(values).all(axis=1)
         if finite.any():
-            values[finite] = self.put(masks[finite], values[finite], seconds)
-            self.keep(rows[finite], values[finite])
+            self.keep(rows[finite], self.put(masks[finite], values[finite], seconds))
             self.calls += int(finite.sum())
         if not finite.all():
             bad = int(np.argmin(finite))
             raise BadInput(
                 f"the value function gave values that are not finite for {int((~finite).sum())} of "
-                f"{len(rows)} masks, first for row {self.origin[rows[bad]]} of masks "
+                f"{len(rows)} masks, first for row {self.asked_as[rows[bad]]} of masks "
                 f"({int(masks[bad].sum())} of {masks.shape[1]} features kept): {values[bad]}. "
                 f"Make it return finite numbers. {self.saved()}"
             )
 
     def checked(self, answer: object, m: int) -> FloatArray:
+        """Return what the value function returned as float64 ``(m, q)``, perhaps not finite."""
         try:
             values = check_values(
                 answer, m, source="the values that the value function returned", finite=False
-            )
+            ).reshape(m, -1)
         except BadInput as error:
             raise BadInput(f"{error}. {self.saved()}") from error
-        values = np.array(values.reshape(m, -1))
         q = values.shape[1]
-        if self.targets is not None and q != len(self.targets):
+        targets = self.targets()
+        if targets is not None and q != len(targets):
             raise BadInput(
-                f"the value function gave {q} values per mask, but names {len(self.targets)} "
-                f"targets. {self.saved()}"
+                f"the value function gave {q} values per mask, but names {len(targets)} targets: "
+                f"{', '.join(map(str, targets))}. {self.saved()}"
             )
         if self.values is not None and q != self.values.shape[1]:
             raise BadInput(
@@ -237,7 +235,7 @@ class _Run:
                 values,
                 seconds=seconds,
                 replicate=self.replicate,
-                targets=self.targets,
+                targets=self.targets(),
             )
         except StoreError as error:
             raise StoreError(
@@ -245,10 +243,18 @@ class _Run:
                 f"batch are not stored. {self.saved()}"
             ) from error
 
-    def keep(self, rows: np.ndarray[Any, np.dtype[np.intp]], values: FloatArray) -> None:
+    def keep(self, rows: IndexArray, values: FloatArray) -> None:
         if self.values is None:
-            self.values = np.full((len(self.distinct), values.shape[1]), np.nan)
+            self.values = np.full((len(self.masks), values.shape[1]), np.nan)
         self.values[rows] = values
+
+    def stored(self, masks: BoolArray) -> Stored:
+        if self.store is None:
+            return Stored(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 1)))
+        return self.store.get(self.fingerprint, masks, replicate=self.replicate)
+
+    def targets(self) -> Sequence[str] | None:
+        return getattr(self.value_function, "targets", None)
 
     def saved(self) -> str:
         """What an interrupted run has kept, and what running again does."""
@@ -263,10 +269,6 @@ class _Run:
             f"them"
         )
 
-    def _get(self, masks: BoolArray) -> Any:
-        assert self.store is not None
-        return self.store.get(self.fingerprint, masks, replicate=self.replicate)
-
     def emit(self, event: Event) -> None:
         if self.on_event is not None:
             self.on_event(event)
@@ -278,8 +280,8 @@ class _Run:
             self.on_event(Warned(message))
 
 
-def _distinct(masks: BoolArray) -> tuple[Any, Any]:
-    """Return for each row the number of its first equal among the different ones, and those."""
+def _distinct(masks: BoolArray) -> tuple[IndexArray, IndexArray]:
+    """Return each row's place among the different rows, and where those first occur."""
     packed = np.packbits(masks, axis=1)
     octets, width = packed.tobytes(), packed.shape[1]
     numbers: dict[bytes, int] = {}
