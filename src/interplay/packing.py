@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from interplay.errors import BadInput
-from interplay.value_function import BoolArray, check_masks
+from interplay.value_function import BoolArray, FloatArray, check_masks
 
 Term = tuple[int, ...]
 PackedArray = NDArray[np.uint64]
@@ -24,6 +24,9 @@ WORD = 64
 
 _BLOCK = 1 << 18
 """Entries of a parity block: small enough for the second-level cache of any machine we meet."""
+
+_PARITY_BITS = 1 << 28
+"""Parity bits that a series holds at once: 32 MB."""
 
 # For every byte the eight signs that its bits stand for, as one 8-byte word: a single lookup
 # turns eight parity bits into eight int8 signs.
@@ -200,8 +203,41 @@ def parities(masks: BoolArray, packed: PackedArray, dtype: DTypeLike = np.float6
     result = np.empty((len(packed), m), dtype=dtype)
     step = max(1, _BLOCK // max(m, 1))
     for a in range(0, len(packed), step):
-        result[a : a + step] = _SIGN_WORDS[bits[a : a + step]].view(np.int8)[:, :m]
+        result[a : a + step] = _signs(bits[a : a + step], m)
     return result.T
+
+
+def series(masks: BoolArray, packed: PackedArray, coefficients: FloatArray) -> FloatArray:
+    """Return ``sum_T F(T) * (-1) ** |S & T|`` for every mask S.
+
+    The same as ``parities(masks, packed) @ coefficients`` in bounded memory.
+
+    Parameters
+    ----------
+    masks
+        bool ``(m, n)``.
+    packed, coefficients
+        uint64 ``(k, ceil(n / 64))`` and float64 ``(k,)``.
+
+    >>> series(np.array([[True, False]]), pack_terms([(), (0,)], 2), np.array([1.0, 0.25]))
+    array([0.75])
+    """
+    total = np.zeros(len(masks))
+    rows = min(max(_PARITY_BITS // max(len(packed), 1), WORD), 1 << 14)
+    for i in range(0, len(masks), rows):
+        block = masks[i : i + rows]
+        bits = _parity_bits(block, packed)
+        step = max(1, _BLOCK // len(block))
+        for a in range(0, len(packed), step):
+            signs = _signs(bits[a : a + step], len(block)).astype(np.float64)
+            total[i : i + rows] += coefficients[a : a + step] @ signs
+    return total
+
+
+def _signs(bits: NDArray[np.uint8], m: int) -> NDArray[np.int8]:
+    """Return the parities that are packed along m masks as int8 signs, ``(rows, m)``."""
+    signs: NDArray[np.int8] = _SIGN_WORDS[bits].view(np.int8)[:, :m]
+    return signs
 
 
 def _parity_bits(masks: BoolArray, packed: PackedArray) -> NDArray[np.uint8]:

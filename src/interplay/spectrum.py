@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from interplay.errors import BadInput
-from interplay.interactions import Z_90, Interaction
+from interplay.indices import canonical_name, convert, resolve_order
+from interplay.interactions import Z_90, Interaction, Interactions
 from interplay.packing import (
     IntArray,
     PackedArray,
@@ -25,6 +26,7 @@ from interplay.packing import (
     pack,
     pack_terms,
     parities,
+    series,
     term_tuples,
     unpack,
     words,
@@ -32,9 +34,6 @@ from interplay.packing import (
 from interplay.value_function import BoolArray, FloatArray, check_masks, feature_names
 
 __all__ = ["Spectrum", "orders", "pack", "pack_terms", "parities", "term_tuples", "unpack"]
-
-_BLOCK = 1 << 20
-"""Parities held at once by ``predict``: 8 MB."""
 
 
 class Spectrum:
@@ -217,17 +216,7 @@ class Spectrum:
 
     def predict(self, masks: BoolArray) -> FloatArray:
         """Return the series at ``masks``: bool ``(m, n)`` -> float64 ``(m,)``."""
-        masks = check_masks(masks, n=self.n)
-        predicted = np.zeros(len(masks))
-        # Blocks over the terms, so that masks are packed once per block of many masks: memory
-        # stays at one block of parities whatever m and k are.
-        rows = 1 << 14
-        terms = max(1, _BLOCK // min(rows, max(len(masks), 1)))
-        for i in range(0, len(masks), rows):
-            for j in range(0, len(self), terms):
-                signs = parities(masks[i : i + rows], self.packed[j : j + terms])
-                predicted[i : i + rows] += signs @ self.coefficients[j : j + terms]
-        return predicted
+        return series(check_masks(masks, n=self.n), self.packed, self.coefficients)
 
     def energy(self) -> dict[int, float]:
         """Return the share of the variance that each order carries; orders that occur, from 1.
@@ -279,6 +268,39 @@ class Spectrum:
             raise BadInput(f"max_terms must be at least 1; got {max_terms}")
         size = np.where(self.orders == 0, np.inf, np.abs(self.coefficients))
         return self._rows(np.sort(np.argsort(-size, kind="stable")[:max_terms]))
+
+    def interactions(self, index: str, order: int | None = None) -> Interactions:
+        """Return the values of an interaction index, with standard errors where they are known.
+
+        Parameters
+        ----------
+        index
+            one of :data:`interplay.indices.INDICES`; case does not matter.
+        order
+            highest order of the sets; None for the index's own.
+
+        Raises
+        ------
+        BadInput
+            if the index is unknown, the order is above n, or there are too many subsets.
+
+        >>> table = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2).interactions("SII")
+        >>> dict(table)
+        {(): 0.75, (0,): 1.0, (0, 1): 1.0}
+        """
+        index = canonical_name(index)
+        order = resolve_order(index, order, self.n)
+        terms, values, errors = convert(
+            self.packed, self.coefficients, self.standard_errors, index, order
+        )
+        return Interactions(
+            dict(zip(terms, values.tolist(), strict=True)),
+            index,
+            order,
+            self.features,
+            None if errors is None else dict(zip(terms, errors.tolist(), strict=True)),
+            has_constant=index != "influence",
+        )
 
     def _rows(self, rows: IntArray) -> Spectrum:
         return Spectrum.from_packed(
