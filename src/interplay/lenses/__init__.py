@@ -1,0 +1,1 @@
+"""How a subject is taken apart, ablated and scored: one lens per kind of subject."""

@@ -1,0 +1,190 @@
+"""The text lens: a text and a classifier become a value function."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interplay.errors import BadInput, unknown
+from interplay.lenses.targets import ClassTarget, class_target
+from interplay.lenses.text.ablation import Ablation, TextAblation, TokenAblation, replacement
+from interplay.lenses.text.units import SPLITTERS, Units, check_units, split
+from interplay.models.hf_classifier import HFClassifier
+from interplay.value_function import BoolArray, FloatArray, check_masks
+
+UNITS = (*SPLITTERS, "token")
+# One call takes several batches of the model, so that there is something to sort by length.
+BATCHES_PER_CALL = 4
+
+
+class TextValueFunction:
+    """A value function over the units of one text; made by :func:`text`.
+
+    Called with ``masks``, bool ``(m, n)``, True = unit kept; returns float64 ``(m,)``.
+
+    Attributes
+    ----------
+    features : tuple of str
+        The n units, without surrounding white space.
+    targets : tuple of str
+        The one target, such as ``("logit:positive",)``.
+    batch_size : int
+        How many masks it likes to see in one call: a few batches of the model.
+    fingerprint : str
+        Digest of model, text, units, mask and target.
+    subject : dict
+        What is explained, for reports.
+    """
+
+    def __init__(
+        self,
+        ablation: Ablation,
+        model: HFClassifier,
+        target: ClassTarget | None = None,
+        *,
+        batch_size: int = 32,
+    ) -> None:
+        self.model = model
+        self.ablation = ablation
+        self._model_batch = batch_size
+        self.batch_size = BATCHES_PER_CALL * batch_size
+        units = ablation.units
+        self.features = units.features
+        self._check_worst()
+        if target is None:
+            full = self._logits(np.ones((1, len(units)), dtype=bool))[0]
+            target = class_target(f"logit:{model.labels[int(full.argmax())]}", model.labels)
+        self.target = target
+        self.targets = (target.name,)
+        self.subject: Mapping[str, Any] = {
+            "kind": "text",
+            "text": units.text,
+            "spans": [list(span) for span in units.cores],
+            "units": units.kind,
+            "mask": ablation.mask,
+            "model": model.name,
+            "target": target.name,
+        }
+        identity = {**self.subject, "model": model.fingerprint, "version": 1}
+        self.fingerprint = hashlib.sha256(
+            json.dumps(identity, sort_keys=True).encode()
+        ).hexdigest()[:32]
+
+    def __call__(self, masks: BoolArray, /) -> FloatArray:
+        masks = check_masks(masks, n=len(self.features))
+        return self.target(self._logits(masks))
+
+    def masked_text(self, mask: BoolArray) -> str:
+        """Return the text that is scored for one mask, bool ``(n,)``.
+
+        For token units this is the text to read; the model reads token ids.
+        """
+        return self.ablation.masked_text(check_masks([mask], n=len(self.features))[0])
+
+    def _logits(self, masks: BoolArray) -> FloatArray:
+        sequences = [tuple(ids) for ids in self.ablation.token_ids(masks)]
+        distinct = {ids: row for row, ids in enumerate(dict.fromkeys(sequences))}
+        self.model.check_lengths(
+            [len(ids) for ids in distinct], what="a masked text", way_out=self._way_out()
+        )
+        logits = self.model.logits(list(distinct), batch_size=self._model_batch)
+        return logits[[distinct[ids] for ids in sequences]]
+
+    def _check_worst(self) -> None:
+        full = np.ones(len(self.features), dtype=bool)
+        lengths = [
+            len(ids) for ids in self.ablation.token_ids(np.stack([full, self.ablation.longest()]))
+        ]
+        self.model.check_lengths(
+            lengths[:1],
+            what="text",
+            way_out="shorten it, explain a part of it, or use a model that reads more",
+        )
+        self.model.check_lengths(
+            lengths[1:], what="the longest masked text", way_out=self._way_out()
+        )
+
+    def _way_out(self) -> str:
+        return (
+            f"mask {self.ablation.mask!r} makes it longer than the text: use the tokenizer's mask "
+            "token or mask='delete', or shorten the text"
+        )
+
+
+def text(
+    text: str,
+    *,
+    model: str | Path | HFClassifier,
+    units: str = "word",
+    mask: str | None = None,
+    target: str | None = None,
+    batch_size: int = 32,
+    device: str | None = None,
+    dtype: str | None = None,
+) -> TextValueFunction:
+    """Make a value function of a text: its words, sentences or tokens are masked for a classifier.
+
+    Parameters
+    ----------
+    text : str
+        The text to explain; at least two units.
+    model : str, Path or HFClassifier
+        A folder in Hugging Face format, ``hf:OWNER/NAME``, or a classifier that is loaded already
+        (load it once to explain many texts).
+    units : {"word", "sentence", "token"}
+        What is masked together. Splitting loses no character.
+    mask : str, optional
+        What stands where a unit was: ``"[MASK]"`` or ``"[UNK]"`` (the tokenizer's own spelling is
+        used), any literal string such as ``"..."``, or ``"delete"``, which takes the unit out
+        together with the white space after it and tidies nothing else. Default: the tokenizer's
+        mask token, else its unknown token, else ``"delete"``.
+    target : str, optional
+        ``logit:LABEL``, ``prob:LABEL`` or ``margin:A|B`` (logit of A minus logit of B); labels
+        without regard to case. Default: the logit of the label predicted for the full text.
+    batch_size : int
+        Texts in one forward pass.
+    device, dtype : str, optional
+        Where and in which format to load the model: see :meth:`HFClassifier.load`.
+
+    Raises
+    ------
+    BadInput
+        For an empty text or one of a single unit, a text or masked text longer than the model
+        reads (nothing is ever truncated), unknown units, mask, target or label, or a folder that
+        holds no sequence classifier.
+    MissingExtra
+        If torch or transformers is not installed.
+    """
+    if not isinstance(text, str):
+        raise BadInput(f"text must be a string; got {type(text).__name__}")
+    if units not in UNITS:
+        raise unknown("units", units, UNITS)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise BadInput(f"batch_size must be an integer of at least 1; got {batch_size!r}")
+    # Cheap checks of the text come before the model is loaded.
+    pieces: Units = split(text, "word" if units == "token" else units)
+    if units != "token" or not pieces.cores:
+        check_units(pieces)
+    if isinstance(model, HFClassifier):
+        if device is not None or dtype is not None:
+            raise BadInput("device and dtype are fixed by a model that is loaded already")
+    else:
+        model = HFClassifier.load(model, device=device, dtype=dtype)
+    wanted = (
+        None
+        if target is None
+        else class_target(target, model.labels, multi_label=model.multi_label)
+    )
+    literal = replacement(mask, model)
+    ablation: Ablation
+    if units == "token":
+        ablation = TokenAblation(text, model, literal)
+        check_units(ablation.units)
+    else:
+        ablation = TextAblation(pieces, model, literal)
+    return TextValueFunction(ablation, model, wanted, batch_size=batch_size)

@@ -1,0 +1,3 @@
+"""Tiny classifiers for these tests."""
+
+from tiny_models import bert, gpt2, one_thread, roberta  # noqa: F401

@@ -1,0 +1,157 @@
+"""Classifiers with random weights, small enough to be made in a second, in ordinary folders.
+
+The architectures, the files and the code that loads them are the real ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tokenizers
+import torch
+import transformers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+LINES = [
+    "The film is not bad at all, it is a joy from start to finish.",
+    "I did not like this slow, dull film; the plot makes no sense.",
+    "A moving story, beautifully told, with a cast that never fails to impress.",
+    "Neither funny nor clever, and far too long.",
+    "我不喜欢这部电影。 Ceci n'est pas un film, c'est une fête!",
+]
+LABELS = {0: "negative", 1: "neutral", 2: "Positive"}
+
+
+def save_bert(folder: Path, *, positions: int = 128, architecture: str = "") -> Path:
+    """A BERT classifier with a WordPiece tokenizer; labels as in ``LABELS``."""
+    tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(
+        LINES,
+        trainers.WordPieceTrainer(vocab_size=150, special_tokens=special, show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.decoder = decoders.WordPiece()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=positions,
+    ).save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=positions,
+        # wide enough that the logits differ by tenths, as those of a trained model do
+        initializer_range=0.5,
+        id2label=LABELS,
+        label2id={label: i for i, label in LABELS.items()},
+    )
+    torch.manual_seed(0)
+    kind = getattr(transformers, architecture or "BertForSequenceClassification")
+    kind(config).save_pretrained(folder)
+    return folder
+
+
+def save_gpt2(folder: Path, *, pad: bool = False) -> Path:
+    """A GPT-2 classifier with a byte-level BPE tokenizer: no mask token, by default no padding."""
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        LINES,
+        trainers.BpeTrainer(
+            vocab_size=400,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    end = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **end).save_pretrained(folder)
+    config = transformers.GPT2Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        n_positions=128,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0 if pad else None,
+        num_labels=2,
+    )
+    torch.manual_seed(1)
+    transformers.GPT2ForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def save_roberta(folder: Path) -> Path:
+    """A RoBERTa classifier: byte-level BPE, ``<mask>``, positions that start after padding."""
+    tokenizer = tokenizers.Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(
+        LINES,
+        trainers.BpeTrainer(
+            vocab_size=400,
+            special_tokens=[*special, "<mask>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        mask_token=tokenizers.AddedToken("<mask>", lstrip=True),
+    ).save_pretrained(folder)
+    config = transformers.RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=66,
+        initializer_range=0.5,
+        pad_token_id=1,
+        num_labels=2,
+    )
+    torch.manual_seed(2)
+    transformers.RobertaForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="session")
+def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_gpt2(tmp_path_factory.mktemp("gpt2"))
+
+
+@pytest.fixture(scope="session")
+def roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_roberta(tmp_path_factory.mktemp("roberta"))
