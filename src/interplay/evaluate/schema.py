@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -54,6 +55,10 @@ DAMAGED: Final = (
 )
 
 
+TROUBLE: Final = (sqlite3.Error, UnicodeError)
+"""What SQLite raises; the second where the very message of its error is garbled."""
+
+
 def open_store(path: Path, timeout: float) -> sqlite3.Connection:
     """Return a connection to the store at ``path``, made or brought up to date where needed.
 
@@ -64,20 +69,12 @@ def open_store(path: Path, timeout: float) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path.absolute(), timeout=timeout, isolation_level=None)
         _bring_up_to_date(connection, path)
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            connection.execute("PRAGMA journal_mode = WAL")
-        # With WAL and NORMAL a committed batch is in the hands of the operating system: kill -9
-        # loses nothing. A power cut or a crash of the system itself can lose the batches since the
-        # last checkpoint (some 4 MB), never older ones, and never leaves a damaged file. FULL would
-        # save those too, at one disk flush (5-50 ms) per batch.
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error as error:
+        _use_wal(connection, timeout)
+    except BaseException as error:
         if connection is not None:
             connection.close()
-        refuse(path, "open", error)
-    except BaseException:
-        if connection is not None:
-            connection.close()
+        if isinstance(error, TROUBLE):
+            refuse(path, "open", error)
         raise
     return connection
 
@@ -137,7 +134,27 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
-def refuse(path: Path, doing: str, error: sqlite3.Error) -> NoReturn:
+def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait by itself here: another process is opening the new store
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            if mode != "wal":  # some file systems cannot have it; the default mode is slower
+                return
+    # With WAL and NORMAL a committed batch is in the hands of the operating system: kill -9 loses
+    # nothing. A power cut or a crash of the system itself can lose the batches since the last
+    # checkpoint (some 4 MB), never older ones, and never leaves a damaged file. FULL would save
+    # those too, at one disk flush (5-50 ms) per batch.
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def refuse(path: Path, doing: str, error: Exception) -> NoReturn:
     """Raise the error of SQLite as a :class:`StoreError` that says what to do."""
     # extended names have a third part, such as SQLITE_IOERR_WRITE; some errors have no name
     name = "_".join((getattr(error, "sqlite_errorname", None) or "").split("_")[:2])

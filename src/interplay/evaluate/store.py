@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ from typing import Self
 import numpy as np
 
 from interplay.errors import BadInput, StoreError
-from interplay.evaluate.schema import DAMAGED, open_store, refuse
+from interplay.evaluate.schema import DAMAGED, TROUBLE, open_store, refuse
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 
@@ -165,11 +164,11 @@ class Store:
             the batch could not be written; nothing of it is stored, and all that was, still is.
         """
         masks = check_masks(masks)
-        values = check_values(values, len(masks)).reshape(len(masks), -1)
-        with self._guarded("write"):
-            if len(masks):
-                with self._transaction():
-                    self._insert(fingerprint, masks, values, seconds, replicate, targets)
+        values = check_values(values, len(masks))
+        if len(masks):
+            values = values.reshape(len(masks), -1)
+            with self._guarded("write"), self._transaction():
+                self._insert(fingerprint, masks, values, seconds, replicate, targets)
         return self.get(fingerprint, masks, replicate=replicate).values
 
     def count(self, fingerprint: str | None = None) -> int:
@@ -301,7 +300,7 @@ class Store:
     def _guarded(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except TROUBLE as error:
             refuse(self.path, doing, error)
 
 
