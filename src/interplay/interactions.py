@@ -101,7 +101,10 @@ class Interactions(Mapping[Term, float]):
         return len(self._values)
 
     def __contains__(self, features: object) -> bool:
-        return features in self._values
+        try:
+            return self._term(features) in self._values
+        except KeyError:
+            return False
 
     def __repr__(self) -> str:
         return f"<Interactions {self.index}, order <= {self.order}, {len(self)} of n = {self.n}>"

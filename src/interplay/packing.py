@@ -1,4 +1,4 @@
-"""Sets of features as rows of packed bits, and the parities of masks over them.
+"""Sets of features as rows of packed bits.
 
 Feature ``i`` is bit ``i % 64`` of word ``i // 64``, in every array called ``packed``: uint64
 ``(rows, ceil(n / 64))``. Sorted tuples of feature indices are what people see.
@@ -11,29 +11,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from interplay.errors import BadInput
-from interplay.value_function import BoolArray, FloatArray, check_masks
+from interplay.value_function import BoolArray
 
 Term = tuple[int, ...]
 PackedArray = NDArray[np.uint64]
 IntArray = NDArray[np.intp]
 
 WORD = 64
-
-_BLOCK = 1 << 18
-"""Entries of a parity block: small enough for the second-level cache of any machine we meet."""
-
-_PARITY_BITS = 1 << 28
-"""Parity bits that a series holds at once: 32 MB."""
-
-# For every byte the eight signs that its bits stand for, as one 8-byte word: a single lookup
-# turns eight parity bits into eight int8 signs.
-_SIGNS = (
-    1 - 2 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
-).astype(np.int8)
-_SIGN_WORDS = np.ascontiguousarray(_SIGNS).view(np.uint64).ravel()
 
 _REVERSED = np.packbits(
     np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little"), axis=1
@@ -94,23 +81,35 @@ def pack_terms(terms: Sequence[Sequence[int]], n: int) -> PackedArray:
     >>> pack_terms([(), (0, 2), (64,)], 65).tolist()
     [[0, 0], [5, 0], [0, 1]]
     """
-    packed = np.zeros((len(terms), words(n)), dtype=np.uint64)
-    sizes = np.fromiter((len(term) for term in terms), dtype=np.intp, count=len(terms))
-    flat: Any = np.array([i for term in terms for i in term])
+    try:
+        sizes = np.fromiter((len(term) for term in terms), dtype=np.intp, count=len(terms))
+        flat: Any = np.array([i for term in terms for i in term])
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"terms must be tuples of feature indices, as (3, 17): {error}") from None
     if not len(flat):
-        return packed
-    rows = np.repeat(np.arange(len(terms)), sizes)
+        return np.zeros((len(terms), words(n)), dtype=np.uint64)
     if not np.issubdtype(flat.dtype, np.integer):
         raise BadInput(f"features of a term must be integers; got dtype {flat.dtype}")
     outside = (flat < 0) | (flat >= n)
     if outside.any():
-        row = rows[np.argmax(outside)]
+        row = int(np.searchsorted(np.cumsum(sizes), np.argmax(outside), side="right"))
         raise BadInput(f"term {tuple(terms[row])} is not a set of features in 0 .. {n - 1}")
-    bits = np.left_shift(np.uint64(1), (flat % WORD).astype(np.uint64))
-    np.bitwise_or.at(packed, (rows, flat // WORD), bits)
+    packed = pack_members(flat, sizes, n)
     repeated = orders(packed) != sizes
     if repeated.any():
         raise BadInput(f"term {tuple(terms[int(np.argmax(repeated))])} names a feature twice")
+    return packed
+
+
+def pack_members(features: IntArray, sizes: IntArray, n: int) -> PackedArray:
+    """Return runs of features, of the given sizes, as one packed row each.
+
+    >>> pack_members(np.array([0, 2, 1]), np.array([2, 0, 1]), 3).tolist()
+    [[5], [0], [2]]
+    """
+    packed = np.zeros((len(sizes), words(n)), dtype=np.uint64)
+    bits = np.left_shift(np.uint64(1), (features % WORD).astype(np.uint64))
+    np.bitwise_or.at(packed, (np.repeat(np.arange(len(sizes)), sizes), features // WORD), bits)
     return packed
 
 
@@ -166,92 +165,14 @@ def canonical_order(packed: PackedArray) -> IntArray:
     return np.lexsort((*descending.T[::-1], orders(packed)))
 
 
-def parities(masks: BoolArray, packed: PackedArray, dtype: DTypeLike = np.float64) -> NDArray[Any]:
-    """Return the Walsh functions of ``masks``: ``(-1) ** |S & T|`` for every mask S and term T.
+def distinct(packed: PackedArray) -> tuple[IntArray, IntArray]:
+    """Return the canonical order of the rows, and where each run of equal rows starts in it.
 
-    Parameters
-    ----------
-    masks
-        bool ``(m, n)``, True = feature kept.
-    packed
-        uint64 ``(k, ceil(n / 64))``, the terms; any order.
-    dtype
-        int8 (smallest, fastest), float32 or float64.
-
-    Returns
-    -------
-    ``(m, k)`` of +1 and -1 in Fortran order: each term is one contiguous column.
-
-    Notes
-    -----
-    Bits are packed along the masks, so that a term costs |T| exclusive-ors of m / 8 bytes and one
-    table lookup per 8 masks. For terms of low order this is 5 to 60 times faster than counting the
-    bits of ``mask & term``, and 5 times faster than multiplying columns of signs.
-
-    >>> parities(np.array([[True, True], [True, False]]), pack_terms([(), (0,), (0, 1)], 2))
-    array([[ 1., -1.,  1.],
-           [ 1., -1., -1.]])
+    >>> by, starts = distinct(pack_terms([(1,), (), (1,)], 2))
+    >>> by.tolist(), starts.tolist()
+    ([1, 0, 2], [0, 1])
     """
-    masks = check_masks(masks)
-    if packed.ndim != 2 or packed.shape[1] != words(masks.shape[1]):
-        raise BadInput(
-            f"packed terms for {masks.shape[1]} features must have shape "
-            f"(k, {words(masks.shape[1])}); got {packed.shape}"
-        )
-    bits = _parity_bits(masks, packed)
-    m = len(masks)
-    result = np.empty((len(packed), m), dtype=dtype)
-    step = max(1, _BLOCK // max(m, 1))
-    for a in range(0, len(packed), step):
-        result[a : a + step] = _signs(bits[a : a + step], m)
-    return result.T
-
-
-def series(masks: BoolArray, packed: PackedArray, coefficients: FloatArray) -> FloatArray:
-    """Return ``sum_T F(T) * (-1) ** |S & T|`` for every mask S.
-
-    The same as ``parities(masks, packed) @ coefficients`` in bounded memory.
-
-    Parameters
-    ----------
-    masks
-        bool ``(m, n)``.
-    packed, coefficients
-        uint64 ``(k, ceil(n / 64))`` and float64 ``(k,)``.
-
-    >>> series(np.array([[True, False]]), pack_terms([(), (0,)], 2), np.array([1.0, 0.25]))
-    array([0.75])
-    """
-    total = np.zeros(len(masks))
-    rows = min(max(_PARITY_BITS // max(len(packed), 1), WORD), 1 << 14)
-    for i in range(0, len(masks), rows):
-        block = masks[i : i + rows]
-        bits = _parity_bits(block, packed)
-        step = max(1, _BLOCK // len(block))
-        for a in range(0, len(packed), step):
-            signs = _signs(bits[a : a + step], len(block)).astype(np.float64)
-            total[i : i + rows] += coefficients[a : a + step] @ signs
-    return total
-
-
-def _signs(bits: NDArray[np.uint8], m: int) -> NDArray[np.int8]:
-    """Return the parities that are packed along m masks as int8 signs, ``(rows, m)``."""
-    signs: NDArray[np.int8] = _SIGN_WORDS[bits].view(np.int8)[:, :m]
-    return signs
-
-
-def _parity_bits(masks: BoolArray, packed: PackedArray) -> NDArray[np.uint8]:
-    """Return ``|S & T| mod 2`` as bits along the masks: uint8 ``(k, ceil(m / 8))``."""
-    features, starts = members(packed)
-    if len(features) and features.max() >= masks.shape[1]:
-        raise BadInput(
-            f"a term names feature {features.max()}; the masks have {masks.shape[1]} columns"
-        )
-    used, column = np.unique(features, return_inverse=True)
-    kept = np.packbits(np.ascontiguousarray(masks[:, used].T), axis=1, bitorder="little")
-    bits = np.zeros((len(packed), -(-len(masks) // 8)), dtype=np.uint8)
-    sizes = np.diff(starts)
-    for j in range(int(sizes.max(initial=0))):
-        rows = np.flatnonzero(sizes > j)
-        bits[rows] ^= kept[column[starts[rows] + j]]
-    return bits
+    by = canonical_order(packed)
+    first = np.ones(len(packed), dtype=np.bool_)
+    first[1:] = (packed[by[1:]] != packed[by[:-1]]).any(axis=1)
+    return by, np.flatnonzero(first)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from interplay import spectrum_file
 from interplay.errors import BadInput
 from interplay.indices import canonical_name, convert, resolve_order
 from interplay.interactions import Z_90, Interaction, Interactions
@@ -20,18 +22,18 @@ from interplay.packing import (
     IntArray,
     PackedArray,
     Term,
-    canonical_order,
+    distinct,
     members,
     orders,
     pack,
+    pack_members,
     pack_terms,
-    parities,
-    series,
     term_tuples,
     unpack,
     words,
 )
 from interplay.value_function import BoolArray, FloatArray, check_masks, feature_names
+from interplay.walsh import parities, series, transform
 
 __all__ = ["Spectrum", "orders", "pack", "pack_terms", "parities", "term_tuples", "unpack"]
 
@@ -62,6 +64,8 @@ class Spectrum:
     >>> spectrum.predict(np.array([[True, True], [False, True]]))
     array([1.75, 0.25])
     """
+
+    __array_ufunc__ = None  # so that a NumPy scalar times a spectrum is a spectrum
 
     def __init__(
         self,
@@ -130,8 +134,10 @@ class Spectrum:
         _feature_count(n)
         game = _finite(values, "values")
         if game.shape != (2**n,):
-            raise BadInput(f"a complete game of {n} features has {2**n} values; got {game.shape}")
-        coefficients = _walsh_hadamard(game)
+            raise BadInput(
+                f"values of all masks of {n} features must have shape (2**{n},); got {game.shape}"
+            )
+        coefficients = transform(game)
         rounding = np.finfo(np.float64).eps * n * np.sqrt(np.square(game).mean())
         rows = np.flatnonzero(np.abs(coefficients) > rounding)
         return cls.from_packed(
@@ -166,17 +172,15 @@ class Spectrum:
             errors = _finite(standard_errors, "standard errors", len(packed))
             if (errors < 0).any():
                 raise BadInput(f"standard errors must not be negative; got {errors.min()}")
-        by = canonical_order(packed)
-        packed, coefficients = packed[by], coefficients[by]
-        first = np.ones(len(packed), dtype=bool)
-        first[1:] = (packed[1:] != packed[:-1]).any(axis=1)
-        starts = np.flatnonzero(first)
-        if len(starts) < len(packed):
-            packed, coefficients = packed[starts], np.add.reduceat(coefficients, starts)
+        by, starts = distinct(packed)
+        packed = packed[by][starts]
+        coefficients = np.add.reduceat(coefficients[by], starts) if len(by) else coefficients
+        if errors is not None and len(by):
+            # the root of a single square is the number itself but for its last bit: keep that
+            single = np.diff(starts, append=len(by)) == 1
+            summed = np.sqrt(np.add.reduceat(np.square(errors[by]), starts))
+            errors = np.where(single, errors[by][starts], summed)
         if errors is not None:
-            errors = errors[by]
-            if len(starts) < len(errors):
-                errors = np.sqrt(np.add.reduceat(np.square(errors), starts))
             errors.flags.writeable = False
         packed.flags.writeable = coefficients.flags.writeable = False
         self.packed: PackedArray = packed
@@ -322,13 +326,8 @@ class Spectrum:
             raise BadInput(f"permutation must hold 0 .. {self.n - 1} once each; got {permutation}")
         names = dict(zip(new.tolist(), self.features, strict=True))
         features, starts = members(self.packed)
-        packed = np.zeros_like(self.packed)
-        row = np.repeat(np.arange(len(self)), np.diff(starts))
-        moved = new[features]
-        bits = np.left_shift(np.uint64(1), (moved % 64).astype(np.uint64))
-        np.bitwise_or.at(packed, (row, moved // 64), bits)
         return Spectrum.from_packed(
-            packed,
+            pack_members(new[features], np.diff(starts), self.n),
             self.coefficients,
             self.n,
             features=[names[i] for i in range(self.n)],
@@ -393,17 +392,52 @@ class Spectrum:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able mapping; :meth:`from_dict` is its inverse, to the last bit."""
-        return {
-            "format": "interplay.spectrum",
-            "version": 1,
-            "n": self.n,
-            "features": list(self.features),
-            "terms": [list(term) for term in term_tuples(self.packed)],
-            "coefficients": self.coefficients.tolist(),
-            "standard_errors": (
-                None if self.standard_errors is None else self.standard_errors.tolist()
-            ),
-        }
+        return spectrum_file.to_dict(self._contents)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, source: str = "this mapping") -> Spectrum:
+        """Return the spectrum that :meth:`to_dict` was called on.
+
+        Raises
+        ------
+        BadInput
+            if it is not a spectrum's mapping; the message begins with ``source``.
+        """
+        return cls._from_contents(spectrum_file.from_dict(data, source), source)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the spectrum to a ``.json`` or an ``.npz`` file."""
+        spectrum_file.save(path, self._contents)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Spectrum:
+        """Return the spectrum that a file holds.
+
+        Raises
+        ------
+        BadInput
+            if the file is missing, damaged, or something else; the message names it.
+        """
+        return cls._from_contents(spectrum_file.load(path), str(path))
+
+    @property
+    def _contents(self) -> spectrum_file.Contents:
+        return spectrum_file.Contents(
+            self.packed, self.coefficients, self.n, self.features, self.standard_errors
+        )
+
+    @classmethod
+    def _from_contents(cls, contents: spectrum_file.Contents, source: str) -> Spectrum:
+        try:
+            return cls.from_packed(
+                contents.packed,
+                contents.coefficients,
+                contents.n,
+                features=contents.features,
+                standard_errors=contents.standard_errors,
+            )
+        except BadInput as error:
+            raise spectrum_file.damaged(source, error) from error
 
 
 def _feature_count(n: object) -> int:
@@ -425,16 +459,3 @@ def _finite(numbers: ArrayLike, name: str, length: int | None = None) -> FloatAr
     if not np.isfinite(array).all():
         raise BadInput(f"{name} must be finite; got {array[~np.isfinite(array)][0]}")
     return array
-
-
-def _walsh_hadamard(values: FloatArray) -> FloatArray:
-    """Return ``2 ** -n * sum_S f(S) * (-1) ** |S & T|`` for every T."""
-    result = values.copy()
-    half = 1
-    while half < len(result):
-        pairs = result.reshape(-1, 2, half)
-        kept = pairs[:, 1].copy()
-        pairs[:, 1] = pairs[:, 0] - kept
-        pairs[:, 0] += kept
-        half *= 2
-    return result / len(result)
