@@ -1,3 +1,57 @@
-"""interplay: find the combinations that drive a model."""
+"""interplay: find the combinations of features that drive a model's behaviour, by ablation."""
 
-from interplay.version import __version__ as __version__
+from typing import TYPE_CHECKING, Any
+
+from interplay.errors import (
+    BackendError,
+    BadInput,
+    BudgetExceeded,
+    InterplayError,
+    MissingExtra,
+    StoreError,
+)
+from interplay.explain import explain
+from interplay.explanation import Explanation, load
+from interplay.interactions import Interaction, Interactions
+from interplay.metrics import Estimate
+from interplay.recording import Recording, read_recording, write_recording
+from interplay.spectrum import Spectrum
+from interplay.surrogates import Surrogate, fit
+from interplay.value_function import ValueFunction
+from interplay.version import __version__
+
+if TYPE_CHECKING:
+    from interplay.lenses.text import text
+
+__all__ = [
+    "BackendError",
+    "BadInput",
+    "BudgetExceeded",
+    "Estimate",
+    "Explanation",
+    "Interaction",
+    "Interactions",
+    "InterplayError",
+    "MissingExtra",
+    "Recording",
+    "Spectrum",
+    "StoreError",
+    "Surrogate",
+    "ValueFunction",
+    "__version__",
+    "explain",
+    "fit",
+    "load",
+    "read_recording",
+    "text",
+    "write_recording",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # lenses are imported when first used: importing interplay stays light
+    if name == "text":
+        from interplay.lenses.text import text
+
+        return text
+    raise AttributeError(f"module 'interplay' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,14 +58,25 @@ class Estimate:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-able mapping."""
+        """Return a JSON-able mapping, null for what is not finite: JSON knows no NaN."""
         return {
-            "value": self.value,
-            "low": self.low,
+            "value": self.value if np.isfinite(self.value) else None,
+            "low": self.low if np.isfinite(self.low) else None,
             "high": self.high,
             "level": LEVEL,
             "distribution": self.distribution,
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Estimate:
+        """Return what :meth:`to_dict` wrote."""
+        value, low = content["value"], content["low"]
+        return cls(
+            float("nan") if value is None else float(value),
+            float("-inf") if low is None else float(low),
+            float(content["high"]),
+            str(content["distribution"]),
+        )
 
 
 def r_squared(values: FloatArray, predicted: FloatArray) -> float:

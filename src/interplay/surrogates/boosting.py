@@ -1,0 +1,248 @@
+"""Gradient-boosted trees for 0/1 features, many ensembles at once, with their exact Walsh spectrum.
+
+A split of a 0/1 feature has no threshold to search, so the histogram of a whole level is one matrix
+product: masks transposed times residuals, one column per (ensemble, node). Ensembles that differ in
+target or training rows (cross-validation folds, bags) share the product. That makes these trees
+faster on masks than a general booster, and a fit is free of threads, locks and log lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interplay.value_function import BoolArray, FloatArray
+
+Members = NDArray[np.int32]
+"""Terms as rows of feature indices ``(k, width)``, ascending, padded on the left with -1."""
+
+
+@dataclass(frozen=True)
+class BoostingOptions:
+    """How the trees are grown.
+
+    ``depth`` levels of splits, so terms have at most this order. ``rate`` shrinks each tree,
+    ``ridge`` is added to the row count of a leaf, ``feature_share`` of the features may be split
+    in one round. Growth stops after ``patience`` rounds without a better validation error.
+    """
+
+    depth: int = 4
+    rate: float = 0.2
+    rounds: int = 120
+    ridge: float = 1.0
+    min_rows: int = 2
+    feature_share: float = 0.5
+    patience: int = 20
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Perfect binary trees in heap order, left = feature masked (0), right = kept (1).
+
+    ``features`` int32 ``(trees, 2^depth - 1)``, -1 where a node is not split; ``leaves`` float64
+    ``(trees, 2^depth)``; ``ensemble`` int ``(trees,)``, whose tree it is; ``base`` float64
+    ``(ensembles,)``, what each starts from; ``predictions`` float64 ``(m, ensembles)`` for the
+    rows it was grown on.
+    """
+
+    features: NDArray[np.int32]
+    leaves: FloatArray
+    ensemble: NDArray[np.intp]
+    base: FloatArray
+    predictions: FloatArray
+
+    def spectrum(self, ensemble: int, n: int) -> tuple[float, Members, FloatArray]:
+        """Return the exact Walsh series of one ensemble: constant, terms, coefficients.
+
+        Let the subtrees left and right of node v differ by 2Δ in their mean over all masks, and let
+        d be its depth. Then v adds ``Δ 2^-d ∏ sign_i`` to the term {v's feature} ∪ S for every set
+        S of features on the path to v, sign_i being +1 where the path turned left, -1 where right.
+        (The recursion N = (L+R)/2, N = (L-R)/2 of Kushilevitz and Mansour, summed in closed form.)
+        """
+        rows = self.ensemble == ensemble
+        features, leaves = self.features[rows], self.leaves[rows]
+        depth = leaves.shape[1].bit_length() - 1
+        means = [leaves]
+        while means[-1].shape[1] > 1:
+            means.append((means[-1][:, 0::2] + means[-1][:, 1::2]) / 2)
+        means.reverse()
+        terms, coefficients = [np.empty((0, depth), np.int32)], [np.empty(0)]
+        for d in range(depth):
+            difference = (means[d + 1][:, 0::2] - means[d + 1][:, 1::2]) / 2
+            tree, node = np.nonzero(difference)
+            share = difference[tree, node] / 2**d
+            own = features[tree, 2**d - 1 + node]
+            above = [features[tree, 2**e - 1 + (node >> (d - e))] for e in range(d)]
+            sign = [1.0 - 2.0 * ((node >> (d - e - 1)) & 1) for e in range(d)]
+            for chosen in range(2**d):
+                term = np.full((len(tree), depth), -1, np.int32)
+                term[:, 0] = own
+                value = share
+                for e in range(d):
+                    if chosen >> e & 1:
+                        term[:, e + 1] = above[e]
+                        value = value * sign[e]
+                terms.append(term)
+                coefficients.append(value)
+        constant = float(self.base[ensemble] + means[0].sum())
+        members = np.sort(np.concatenate(terms), axis=1)
+        return constant, *merge(members, np.concatenate(coefficients), n)
+
+
+def merge(members: Members, coefficients: FloatArray, n: int) -> tuple[Members, FloatArray]:
+    """Sum the coefficients of equal terms; terms come back in a fixed, unspecified order.
+
+    Terms are compared by a 64-bit hash (xor of one random word per feature), which is verified and
+    redrawn in the improbable case of a collision.
+    """
+    seed = 0
+    while True:
+        words = np.random.default_rng(seed).integers(0, 2**64, n + 1, dtype=np.uint64)
+        words[n] = 0  # index -1, the padding
+        keys = np.bitwise_xor.reduce(words[members], axis=1)
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        merged = members[first]
+        if (merged[inverse] == members).all():
+            return merged, np.bincount(inverse, coefficients, len(first)).astype(np.float64)
+        seed += 1
+
+
+def boost(
+    masks: BoolArray,
+    targets: FloatArray,
+    weights: FloatArray,
+    validation: FloatArray,
+    rng: np.random.Generator,
+    options: BoostingOptions,
+) -> Trees:
+    """Grow one ensemble of trees per column of ``targets``, with early stopping.
+
+    Parameters
+    ----------
+    masks
+        bool ``(m, n)``.
+    targets
+        float ``(m, b)``, best scaled to unit variance (the trees work in float32).
+    weights, validation
+        float ``(m, b)``: weight of a row in growing ensemble b, and in judging it.
+    rng
+        source of the features that may be split in each round.
+    """
+    n = masks.shape[1]
+    columns = np.ascontiguousarray(masks.T, dtype=np.float32)
+    target, weight = targets.astype(np.float32), weights.astype(np.float32)
+    judge = validation.astype(np.float32)
+    base = (target * weight).sum(0) / weight.sum(0)
+    predicted = np.broadcast_to(base, target.shape).copy()
+    best_predicted = predicted.copy()
+    best_error = _errors(target, predicted, judge)
+    best_round = np.zeros(len(base), int)
+    live = np.arange(len(base))
+    grown: list[tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]] = []
+    allowed = max(1, round(options.feature_share * n))
+    for round_ in range(1, options.rounds + 1):
+        subset = np.sort(rng.permutation(n)[:allowed])
+        residual = (target[:, live] - predicted[:, live]) * weight[:, live]
+        features, leaves, leaf = _grow(
+            masks, columns[subset], subset, residual, weight[:, live], options
+        )
+        predicted[:, live] += np.take_along_axis(leaves, leaf.T, axis=1).T
+        grown.append((live, features, leaves))
+        error = _errors(target[:, live], predicted[:, live], judge[:, live])
+        better = error < best_error[live] * (1 - 1e-4)
+        improved = live[better]
+        best_error[improved], best_round[improved] = error[better], round_
+        best_predicted[:, improved] = predicted[:, improved]
+        live = live[round_ - best_round[live] < options.patience]
+        if not len(live):
+            break
+    ensemble = np.concatenate([which for which, _, _ in grown])
+    age = np.concatenate([np.full(len(which), i + 1) for i, (which, _, _) in enumerate(grown)])
+    keep = age <= best_round[ensemble]
+    return Trees(
+        features=np.concatenate([features for _, features, _ in grown])[keep],
+        leaves=np.concatenate([leaves for _, _, leaves in grown])[keep].astype(np.float64),
+        ensemble=ensemble[keep],
+        base=base.astype(np.float64),
+        predictions=best_predicted.astype(np.float64),
+    )
+
+
+def _errors(
+    target: NDArray[np.float32], predicted: NDArray[np.float32], judge: NDArray[np.float32]
+) -> FloatArray:
+    errors: FloatArray = (np.square(target - predicted) * judge).sum(0, dtype=np.float64)
+    return errors
+
+
+def _grow(
+    masks: BoolArray,
+    columns: NDArray[np.float32],
+    subset: NDArray[np.intp],
+    residual: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    options: BoostingOptions,
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.intp]]:
+    """Grow one tree per column of ``residual``: features, leaf values, the leaf of every row."""
+    m, b = residual.shape
+    k, ridge, depth = len(subset), options.ridge, options.depth
+    rows, trees = np.arange(m)[:, None], np.arange(b)
+    node = np.zeros((m, b), np.intp)
+    features = np.full((b, 2**depth - 1), -1, np.int32)
+    # sums of residual and weight: per node, and of its rows that keep feature j: (j, tree, node)
+    total, count = residual.sum(0)[:, None], weight.sum(0)[:, None]
+    value = total / (count + ridge)
+    both = np.concatenate([residual, weight], axis=1)
+    kept_total, kept_count = (columns @ both).reshape(k, 2, b, 1).transpose(1, 0, 2, 3)
+    for d in range(depth):
+        width = 2**d
+        if d:
+            left = _left_sums(columns, residual, weight, node, width // 2)
+            kept_total = _children(kept_total, left[:, 0])
+            kept_count = _children(kept_count, left[:, 1])
+        gain = np.square(kept_total) / (kept_count + ridge)
+        gain += np.square(total - kept_total) / (count - kept_count + ridge)
+        gain[(kept_count < options.min_rows) | (count - kept_count < options.min_rows)] = -1.0
+        best = gain.argmax(axis=0)
+        score = np.take_along_axis(gain, best[None], axis=0)[0]
+        split = score > np.square(total) / (count + ridge) * (1 + 1e-6) + 1e-9
+        features[:, width - 1 : 2 * width - 1] = np.where(split, subset[best], -1)
+        right_total = np.where(split, np.take_along_axis(kept_total, best[None], axis=0)[0], 0)
+        right_count = np.where(split, np.take_along_axis(kept_count, best[None], axis=0)[0], 0)
+        left_total, left_count = total - right_total, count - right_count
+        # a node that is not split hands its value down to both children
+        value = np.stack(
+            [
+                np.where(split, left_total / (left_count + ridge), value),
+                np.where(split, right_total / (right_count + ridge), value),
+            ],
+            axis=-1,
+        ).reshape(b, 2 * width)
+        total = np.stack([left_total, right_total], axis=-1).reshape(b, 2 * width)
+        count = np.stack([left_count, right_count], axis=-1).reshape(b, 2 * width)
+        feature = features[trees, width - 1 + node]
+        node = 2 * node + (masks[rows, feature] & (feature >= 0))
+    return features, value * np.float32(options.rate), node
+
+
+def _left_sums(
+    columns: NDArray[np.float32],
+    residual: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    node: NDArray[np.intp],
+    parents: int,
+) -> NDArray[np.float32]:
+    """Sums over the left children, ``(k, 2, b, parents)``; the right ones follow by subtraction."""
+    m, b = residual.shape
+    in_left = (node[:, :, None] == 2 * np.arange(parents)).astype(np.float32)
+    stacked = np.empty((m, 2, b, parents), np.float32)
+    np.multiply(residual[:, :, None], in_left, out=stacked[:, 0])
+    np.multiply(weight[:, :, None], in_left, out=stacked[:, 1])
+    return (columns @ stacked.reshape(m, -1)).reshape(len(columns), 2, b, parents)
+
+
+def _children(parent: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.float32]:
+    k, b, parents = left.shape
+    return np.stack([left, parent - left], axis=-1).reshape(k, b, 2 * parents)

@@ -1,0 +1,177 @@
+"""Adaptive ridge regression on ranked parities: how many terms, how strongly shrunk.
+
+The candidates come in falling order of a weight w (their size in the model that proposed them), and
+the penalty of a term grows as its weight falls: minimise
+
+    sum_rows (y - c - sum_j b_j chi_j)^2  +  penalty * sum_j (b_j / s_j)^2
+
+over b and the free constant c, with s_j = (w_j / w_0)^gamma. One Cholesky factor of the scaled Gram
+matrix serves every shorter list, because the factor of a leading block is the leading block of the
+factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+
+from interplay.packing import PackedArray, pack
+from interplay.surrogates.boosting import Members
+from interplay.value_function import BoolArray, FloatArray
+from interplay.walsh import parities
+
+GAMMAS_AND_PENALTIES = [(1.0, p) for p in np.logspace(-3, 1, 6)] + [
+    (0.5, p) for p in np.logspace(-1, 2, 5)
+]
+PARSIMONY = 0.005
+"""The shortest list wins whose cross-validated error is within this share of the best."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidate terms without the constant, in falling order of ``weights`` (positive)."""
+
+    members: Members
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, members: Members, coefficients: FloatArray, limit: int) -> Ranking:
+        """Rank terms by |coefficient|, ties by their features, and keep the first ``limit``."""
+        size = np.abs(coefficients)
+        present = size > 0
+        members, size = members[present], size[present]
+        # round before comparing: sums in different order must not decide between equals
+        rounded = np.round(size / max(size.max(initial=0.0), 1e-300), 9)
+        order = np.lexsort((*members.T[::-1], -rounded))[:limit]
+        return cls(members[order], size[order])
+
+    def scale(self, gamma: float) -> FloatArray:
+        scale: FloatArray = (self.weights / self.weights[0]) ** gamma
+        return scale
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting of the refit, with the mean squared error that cross-validation gave it."""
+
+    size: int
+    gamma: float
+    penalty: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Coefficients with their posterior standard errors, on the scale of the target."""
+
+    constant: float
+    constant_error: float
+    members: Members
+    coefficients: FloatArray
+    errors: FloatArray
+
+
+def parity_columns(masks: BoolArray, members: Members) -> FloatArray:
+    """Return the parities (-1)^|S ∩ T| of the terms as float64 ``(m, k)``."""
+    return np.asarray(parities(masks, pack_members(members, masks.shape[1])), dtype=np.float64)
+
+
+def pack_members(members: Members, n: int) -> PackedArray:
+    """Return padded rows of feature indices as packed terms."""
+    kept = np.zeros((len(members), n + 1), np.bool_)
+    np.put_along_axis(kept, members.astype(np.intp), True, axis=1)  # index -1 is the spare column
+    return pack(kept[:, :n])
+
+
+def sizes(limit: int) -> list[int]:
+    """Return the list lengths to try: powers of about 1.5 up to ``limit``.
+
+    >>> sizes(10)
+    [1, 2, 3, 5, 7, 10]
+    """
+    tried = {limit}
+    size = 1.0
+    while size < limit:
+        tried.add(int(size))
+        size *= 1.5
+    return sorted(tried)
+
+
+def choose(
+    rankings: list[Ranking], masks: BoolArray, values: FloatArray, folds: NDArray[np.intp]
+) -> Choice:
+    """Return the best setting by cross-validation; ``rankings[k]`` was made without fold k."""
+    limit = min(len(ranking.weights) for ranking in rankings)
+    lengths = sizes(limit)
+    squared = np.zeros((len(lengths), len(GAMMAS_AND_PENALTIES)))
+    for fold, ranking in enumerate(rankings):
+        test = folds == fold
+        system = _System(parity_columns(masks, ranking.members[:limit]), values, ~test)
+        for j, (gamma, penalty) in enumerate(GAMMAS_AND_PENALTIES):
+            solutions = system.solve(ranking.scale(gamma)[:limit], penalty, lengths)
+            for i, coefficients in enumerate(solutions):
+                squared[i, j] += np.square(system.residual(coefficients, test)).sum()
+    error = squared / (folds >= 0).sum()
+    best = error.min()
+    i = int(np.argmax(error.min(axis=1) <= best * (1 + PARSIMONY) + 1e-12 * values.var()))
+    j = int(error[i].argmin())
+    gamma, penalty = GAMMAS_AND_PENALTIES[j]
+    return Choice(lengths[i], gamma, float(penalty), float(error[i, j]))
+
+
+def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice) -> Refit:
+    """Fit the first ``choice.size`` terms to all rows.
+
+    The errors are those of the Gaussian posterior that the ridge penalty stands for, with the
+    cross-validated error as noise; they take the list of terms as given.
+    """
+    k = min(choice.size, len(ranking.weights))
+    members, scale = ranking.members[:k], ranking.scale(choice.gamma)[:k]
+    system = _System(parity_columns(masks, members), values, np.ones(len(values), bool))
+    (coefficients,) = system.solve(scale, choice.penalty, [k])
+    factor = system.factor(scale, choice.penalty)
+    inverse = solve_triangular(factor, np.diag(scale), lower=True, check_finite=False)
+    errors = np.sqrt(choice.error) * np.sqrt(np.square(inverse).sum(axis=0))
+    return Refit(
+        constant=float(system.target_mean - system.mean @ coefficients),
+        constant_error=float(np.sqrt(choice.error / len(values))),
+        members=members,
+        coefficients=coefficients,
+        errors=errors,
+    )
+
+
+class _System:
+    """Centred normal equations of one training set."""
+
+    def __init__(self, columns: FloatArray, values: FloatArray, train: NDArray[np.bool_]) -> None:
+        self.columns, self.values = columns, values
+        rows = columns[train]
+        self.mean, self.target_mean = rows.mean(axis=0), values[train].mean()
+        self.gram = rows.T @ rows - len(rows) * np.outer(self.mean, self.mean)
+        self.moment = rows.T @ (values[train] - self.target_mean)
+
+    def factor(self, scale: FloatArray, penalty: float) -> FloatArray:
+        matrix = self.gram * np.outer(scale, scale)
+        matrix[np.diag_indices_from(matrix)] += penalty
+        lower: FloatArray = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        return lower
+
+    def solve(self, scale: FloatArray, penalty: float, lengths: list[int]) -> Iterator[FloatArray]:
+        """Yield the coefficients of the first ``size`` columns for every size in ``lengths``."""
+        lower = self.factor(scale, penalty)
+        half = solve_triangular(lower, scale * self.moment, lower=True, check_finite=False)
+        for size in lengths:
+            block = lower[:size, :size]
+            solution = solve_triangular(block, half[:size], lower=True, trans=1, check_finite=False)
+            yield scale[:size] * solution
+
+    def residual(self, coefficients: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
+        k = len(coefficients)
+        centred = self.columns[rows, :k] - self.mean[:k]
+        difference: FloatArray = self.values[rows] - self.target_mean - centred @ coefficients
+        return difference
