@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -305,15 +306,33 @@ def test_read_only_store(path: Path) -> None:
         assert store.get("f", MASKS).found.sum() == 3
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_file_without_permission(path: Path) -> None:
-    Store(path).close()
-    path.chmod(0o444)
-    with pytest.raises(StoreError, match="writable, or pass another store"):
+READ_ONLY_FILE = """
+import os, sys
+import numpy as np
+from interplay.errors import StoreError
+from interplay.evaluate import Store
+if os.geteuid() == 0:  # root may write anywhere
+    os.seteuid(65534)
+path = sys.argv[1]
+with Store(path) as store:
+    store.put("f", np.array([[True]]), np.array([1.0]))
+for mode in (0o444, 0o000):
+    os.chmod(path, mode)
+    try:
         Store(path)
-    path.chmod(0)
-    with pytest.raises(StoreError, match=r"cannot be read \(Permission denied\)"):
-        Store(path)
+    except StoreError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permission bits")
+def test_a_file_without_permission_is_refused_when_it_is_opened() -> None:
+    """And not when the first batch, which has been paid for, is to be stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        read_only, unreadable = run_python(READ_ONLY_FILE, f"{folder}/runs.db").splitlines()
+    assert "readonly database. Make the file and its folder writable, or pass another" in read_only
+    assert "runs.db cannot be read (Permission denied): make the file readable" in unreadable
 
 
 # --- files that are no store of ours --------------------------------------------------------------

@@ -111,9 +111,8 @@ def _check_file(path: Path) -> None:
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or migrate those of an older version, in one transaction."""
-    # The write lock is taken even where nothing is to do: a store that cannot be written must be
-    # refused before the first evaluation is paid for. Still in the journal mode of a new file,
-    # where the commit is in the file itself: `_check_file` must find the application's id there.
+    # A new file is still in its first journal mode here, not in WAL, so that the commit reaches the
+    # file itself: `_check_file` must find the application's id there.
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA:
@@ -128,10 +127,11 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     for migration in MIGRATIONS[version:]:
         for statement in migration:
             connection.execute(statement)
-    if version < SCHEMA:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA}")
-    connection.execute("COMMIT")
+    # Written, and taken back, even where nothing changes: a store that cannot be written must be
+    # refused before the first evaluation is paid for, and BEGIN alone does not find that out.
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    connection.execute("COMMIT" if version < SCHEMA else "ROLLBACK")
 
 
 def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
