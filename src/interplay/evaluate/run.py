@@ -259,6 +259,8 @@ class _Run:
     def saved(self) -> str:
         """What an interrupted run has kept, and what running again does."""
         done = self.calls + self.reused
+        if done == 0:
+            return "Nothing had been evaluated before"
         if self.store is None:
             return (
                 f"{done} evaluations were made before and are lost, for no store was given: pass "
