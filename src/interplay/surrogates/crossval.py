@@ -12,9 +12,13 @@ from interplay.surrogates.base import Surrogate
 from interplay.value_function import BoolArray, FloatArray
 
 FOLDS = 5
+"""Folds that faithfulness is measured on."""
+
+TUNING_FOLDS = 3
+"""Folds inside a fit: as good as five for choosing hyper-parameters and for the bag, and cheaper."""
 
 
-def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int = FOLDS) -> NDArray[np.intp]:
+def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int) -> NDArray[np.intp]:
     """Return the fold of every row, ``(m,)``: 0 .. k-1, or -1 for a row that is never tested.
 
     Equal masks share a fold, or a test row would have been seen. The full and the empty mask get
@@ -38,7 +42,7 @@ def held_out(
 
     The whole method, hyper-parameters included, is fitted again without each fold.
     """
-    folds = assign_folds(masks, rng)
+    folds = assign_folds(masks, rng, FOLDS)
     predicted = np.full(len(values), np.nan)
     for fold in range(folds.max() + 1):
         test = folds == fold

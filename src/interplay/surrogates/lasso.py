@@ -10,7 +10,7 @@ import numpy as np
 from interplay.packing import pack_terms
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SparseSurrogate
-from interplay.surrogates.crossval import assign_folds
+from interplay.surrogates.crossval import TUNING_FOLDS, assign_folds
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -25,7 +25,7 @@ class Lasso(SparseSurrogate):
 
         n = masks.shape[1]
         location, spread = float(values.mean()), float(values.std())
-        folds = assign_folds(masks, rng)
+        folds = assign_folds(masks, rng, TUNING_FOLDS)
         if spread <= 1e-12 * max(1.0, abs(location)) or folds.max() < 1:
             self.series = Spectrum({(): location}, n, errors={(): 0.0})
             self.cross_validated_error = spread**2
@@ -36,7 +36,7 @@ class Lasso(SparseSurrogate):
             (np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
             for fold in range(folds.max() + 1)
         ]
-        model = LassoCV(alphas=50, cv=splits, precompute=True, tol=1e-5, max_iter=5000)
+        model = LassoCV(alphas=50, cv=splits, precompute=True, tol=1e-4, max_iter=2000)
         with (
             warnings.catch_warnings()
         ):  # an inexact optimum is judged on held-out rows like any other

@@ -21,7 +21,7 @@ from interplay.packing import pack_terms
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SparseSurrogate
 from interplay.surrogates.boosting import BoostingOptions, Members, boost, merge
-from interplay.surrogates.crossval import assign_folds
+from interplay.surrogates.crossval import TUNING_FOLDS, assign_folds
 from interplay.surrogates.refit import Ranking, choose, pack_members, refit
 from interplay.value_function import BoolArray, FloatArray
 
@@ -37,7 +37,7 @@ class ProxySpex(SparseSurrogate):
     def fit(self, masks: BoolArray, values: FloatArray, *, rng: np.random.Generator) -> Self:
         m, n = masks.shape
         location, spread = float(values.mean()), float(values.std())
-        folds = assign_folds(masks, rng)
+        folds = assign_folds(masks, rng, TUNING_FOLDS)
         if spread <= 1e-12 * max(1.0, abs(location)) or folds.max() < 1:
             self.series = Spectrum({(): location}, n, errors={(): 0.0})
             self.cross_validated_error = spread**2
@@ -103,18 +103,19 @@ def propose(
 
 def ridge(signs: FloatArray, values: FloatArray) -> tuple[float, FloatArray]:
     """Return constant and slopes of a ridge regression; penalty by generalised cross-validation."""
-    m = len(values)
+    m, n = signs.shape
     mean, target_mean = signs.mean(axis=0), values.mean()
     centred, target = signs - mean, values - target_mean
-    u, singular, vt = np.linalg.svd(centred, full_matrices=False)
-    rotated = u.T @ target
-    outside = max(float(target @ target - rotated @ rotated), 0.0)
-    square = np.square(singular)
-    best, slopes = np.inf, np.zeros(signs.shape[1])
+    # eigenvectors of the smaller Gram matrix; both sides give the same slopes
+    square, vectors = np.linalg.eigh(centred.T @ centred if n <= m else centred @ centred.T)
+    square = np.maximum(square, 0.0)
+    moment = vectors.T @ (centred.T @ target if n <= m else target)
+    best, slopes = np.inf, np.zeros(n)
     for penalty in np.logspace(-2, 4, 25):
-        kept = square / (square + penalty)
-        freedom = m - 1 - kept.sum()
-        score = (np.square((1 - kept) * rotated).sum() + outside) / max(freedom, 1e-9) ** 2
+        freedom = m - 1 - (square / (square + penalty)).sum()
+        solution = vectors @ (moment / (square + penalty))
+        candidate = solution if n <= m else centred.T @ solution
+        score = np.square(target - centred @ candidate).sum() / max(freedom, 1e-9) ** 2
         if score < best:
-            best, slopes = score, vt.T @ (rotated * singular / (square + penalty))
+            best, slopes = score, candidate
     return float(target_mean - mean @ slopes), slopes

@@ -28,7 +28,9 @@ GAMMAS_AND_PENALTIES = [(1.0, p) for p in np.logspace(-3, 1, 6)] + [
     (0.5, p) for p in np.logspace(-1, 2, 5)
 ]
 PARSIMONY = 0.005
-"""The shortest list wins whose cross-validated error is within this share of the best."""
+"""The shortest list wins whose cross-validated error is within this share of the best ..."""
+NEGLIGIBLE = 1e-4
+"""... or within this share of the variance: a loss that nobody could see."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,17 @@ def choose(
     squared = np.zeros((len(lengths), len(GAMMAS_AND_PENALTIES)))
     for fold, ranking in enumerate(rankings):
         test = folds == fold
-        system = _System(parity_columns(masks, ranking.members[:limit]), values, ~test)
+        columns = parity_columns(masks, ranking.members[:limit])
+        system = _System(columns[~test], values[~test])
+        unseen, truth = columns[test] - system.mean, values[test] - system.target_mean
         for j, (gamma, penalty) in enumerate(GAMMAS_AND_PENALTIES):
             solutions = system.solve(ranking.scale(gamma)[:limit], penalty, lengths)
             for i, coefficients in enumerate(solutions):
-                squared[i, j] += np.square(system.residual(coefficients, test)).sum()
+                predicted = unseen[:, : len(coefficients)] @ coefficients
+                squared[i, j] += np.square(truth - predicted).sum()
     error = squared / (folds >= 0).sum()
     best = error.min()
-    i = int(np.argmax(error.min(axis=1) <= best * (1 + PARSIMONY) + 1e-12 * values.var()))
+    i = int(np.argmax(error.min(axis=1) <= best * (1 + PARSIMONY) + NEGLIGIBLE * values.var()))
     j = int(error[i].argmin())
     gamma, penalty = GAMMAS_AND_PENALTIES[j]
     return Choice(lengths[i], gamma, float(penalty), float(error[i, j]))
@@ -131,7 +136,7 @@ def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice
     """
     k = min(choice.size, len(ranking.weights))
     members, scale = ranking.members[:k], ranking.scale(choice.gamma)[:k]
-    system = _System(parity_columns(masks, members), values, np.ones(len(values), bool))
+    system = _System(parity_columns(masks, members), values)
     (coefficients,) = system.solve(scale, choice.penalty, [k])
     factor = system.factor(scale, choice.penalty)
     inverse = solve_triangular(factor, np.diag(scale), lower=True, check_finite=False)
@@ -148,12 +153,10 @@ def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice
 class _System:
     """Centred normal equations of one training set."""
 
-    def __init__(self, columns: FloatArray, values: FloatArray, train: NDArray[np.bool_]) -> None:
-        self.columns, self.values = columns, values
-        rows = columns[train]
-        self.mean, self.target_mean = rows.mean(axis=0), values[train].mean()
-        self.gram = rows.T @ rows - len(rows) * np.outer(self.mean, self.mean)
-        self.moment = rows.T @ (values[train] - self.target_mean)
+    def __init__(self, columns: FloatArray, values: FloatArray) -> None:
+        self.mean, self.target_mean = columns.mean(axis=0), values.mean()
+        self.gram = columns.T @ columns - len(columns) * np.outer(self.mean, self.mean)
+        self.moment = columns.T @ (values - self.target_mean)
 
     def factor(self, scale: FloatArray, penalty: float) -> FloatArray:
         matrix = self.gram * np.outer(scale, scale)
@@ -169,9 +172,3 @@ class _System:
             block = lower[:size, :size]
             solution = solve_triangular(block, half[:size], lower=True, trans=1, check_finite=False)
             yield scale[:size] * solution
-
-    def residual(self, coefficients: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
-        k = len(coefficients)
-        centred = self.columns[rows, :k] - self.mean[:k]
-        difference: FloatArray = self.values[rows] - self.target_mean - centred @ coefficients
-        return difference
