@@ -35,7 +35,7 @@ from interplay.packing import (
 from interplay.value_function import BoolArray, FloatArray, check_masks, feature_names
 from interplay.walsh import parities, series, transform
 
-__all__ = ["Spectrum", "orders", "pack", "pack_terms", "parities", "term_tuples", "unpack"]
+__all__ = ["Spectrum", "pack", "pack_terms", "parities", "term_tuples", "unpack"]
 
 
 class Spectrum:
@@ -174,13 +174,9 @@ class Spectrum:
                 raise BadInput(f"standard errors must not be negative; got {errors.min()}")
         by, starts = distinct(packed)
         packed = packed[by][starts]
-        coefficients = np.add.reduceat(coefficients[by], starts) if len(by) else coefficients
-        if errors is not None and len(by):
-            # the root of a single square is the number itself but for its last bit: keep that
-            single = np.diff(starts, append=len(by)) == 1
-            summed = np.sqrt(np.add.reduceat(np.square(errors[by]), starts))
-            errors = np.where(single, errors[by][starts], summed)
+        coefficients = np.add.reduceat(coefficients[by], starts)
         if errors is not None:
+            errors = np.hypot.reduceat(errors[by], starts)
             errors.flags.writeable = False
         packed.flags.writeable = coefficients.flags.writeable = False
         self.packed: PackedArray = packed
@@ -338,10 +334,14 @@ class Spectrum:
         """Return the series of the sum. Standard errors add as independent ones."""
         if not isinstance(other, Spectrum):
             return NotImplemented
-        if self.n != other.n or self.features != other.features:
+        if self.n != other.n:
+            raise BadInput(f"spectra to be added have n = {self.n} and n = {other.n} features")
+        if self.features != other.features:
+            pairs = zip(self.features, other.features, strict=True)
+            i, (mine, others) = next((i, p) for i, p in enumerate(pairs) if p[0] != p[1])
             raise BadInput(
-                f"spectra can be added over the same features only; got n = {self.n} "
-                f"and n = {other.n}, or other names"
+                f"spectra to be added name feature {i} differently: {mine!r} and {others!r}. "
+                "Relabel one of them, or give both the same features"
             )
         errors = None
         if self.standard_errors is not None and other.standard_errors is not None:
