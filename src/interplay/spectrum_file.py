@@ -29,8 +29,20 @@ from interplay.value_function import FloatArray
 FORMAT = "interplay.spectrum"
 VERSION = 1
 
-# What damaged archives, texts and fields raise in the libraries below us.
-_DAMAGE = (KeyError, TypeError, ValueError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error)
+# What damaged archives, texts and fields raise in the libraries below us, found by flipping bytes:
+# a RuntimeError for a zip that seems encrypted or newer, a MemoryError for a shape that is absurd.
+_DAMAGE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class Contents(NamedTuple):
