@@ -94,7 +94,7 @@ def r_squared(values: FloatArray, predicted: FloatArray) -> float:
     spread = float(np.square(values - values.mean()).sum())
     scale = float(np.square(values).sum())
     if spread <= 1e-24 * max(scale, 1e-300):  # a constant: nothing to explain
-        return 1.0 if error <= 1e-18 * max(scale, 1e-300) else 0.0
+        return 1.0 if error <= 1e-24 * max(scale, 1e-300) else 0.0
     return 1.0 - error / spread
 
 
@@ -120,14 +120,15 @@ def faithfulness(
     Fewer than 5 rows give NaN with the widest interval: there is nothing to judge by.
     """
     m = len(values)
-    value = r_squared(values, predicted) if m >= 5 else float("nan")
-    if m < 5:
-        return Estimate(value, float("-inf"), 1.0, distribution)
+    if m < 5 and values.shape == predicted.shape:
+        return Estimate(float("nan"), float("-inf"), 1.0, distribution)
+    value = r_squared(values, predicted)
     error = np.square(values - predicted)
     weights = rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
-    # per draw: residual sum of squares over spread, both under the drawn weights
-    mean = weights @ values / m
-    spread = weights @ np.square(values) / m - np.square(mean)
+    # Per draw: residual sum of squares over spread, both under the drawn weights. Centred first,
+    # or a large constant in the values would swallow the spread in rounding.
+    centred = values - values.mean()
+    spread = weights @ np.square(centred) / m - np.square(weights @ centred / m)
     floor = 1e-24 * max(float(np.square(values).mean()), 1e-300)
     usable = spread > floor
     if not usable.any():

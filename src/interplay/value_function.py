@@ -1,17 +1,16 @@
-"""The value function: the one protocol that every subject is reduced to, and its fingerprint."""
+"""The value function: the one protocol that every subject is reduced to."""
 
 from __future__ import annotations
 
-import hashlib
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
+from interplay.fingerprint import Fingerprint as Fingerprint
+from interplay.fingerprint import fingerprint as fingerprint
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
@@ -49,7 +48,10 @@ def check_masks(masks: object, *, n: int | None = None, name: str = "masks") -> 
     >>> check_masks([[True, False]]).shape
     (1, 2)
     """
-    array = np.asarray(masks)
+    try:
+        array = np.asarray(masks)
+    except ValueError as error:  # rows of different lengths
+        raise BadInput(f"{name} must be an array of shape (m, n): {error}") from error
     if array.ndim != 2:
         raise BadInput(f"{name} must have shape (m, n), one row per evaluation; got {array.shape}")
     if array.dtype != np.bool_:
@@ -105,106 +107,9 @@ def feature_names(features: Sequence[str] | None, n: int) -> tuple[str, ...]:
     """
     if features is None:
         return tuple(f"x{i}" for i in range(n))
+    if isinstance(features, str):  # a sequence of its letters
+        raise BadInput(f"features must be a sequence of names, one per column; got {features!r}")
     names = tuple(str(name) for name in features)
     if len(names) != n:
         raise BadInput(f"features must name all {n} columns of the masks; got {len(names)} names")
     return names
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What a value function is, as a digest; ``unhashed`` names what the digest could not see."""
-
-    digest: str
-    unhashed: tuple[str, ...] = ()
-
-
-def fingerprint(function: Callable[..., Any]) -> Fingerprint:
-    """Return the fingerprint under which a value function's evaluations are stored.
-
-    A function made by a lens carries its own. For any other callable the digest covers module,
-    qualified name, bytecode, constants, defaults and closure. What cannot be hashed (a live model in a
-    closure, say) is named in ``unhashed``, so that a resumed run can warn about it.
-
-    >>> fingerprint(lambda masks: masks.sum(1)).unhashed
-    ()
-    """
-    own = getattr(function, "fingerprint", None)
-    if isinstance(own, str):
-        return Fingerprint(own)
-    digest = hashlib.sha256()
-    unhashed: list[str] = []
-    _feed_callable(digest, function, unhashed, "value function")
-    return Fingerprint(digest.hexdigest()[:32], tuple(unhashed))
-
-
-def _feed_callable(digest: Any, function: Any, unhashed: list[str], where: str) -> None:
-    if isinstance(function, types.MethodType):
-        _feed(digest, function.__self__, unhashed, f"{where}'s self")
-        function = function.__func__
-    if not isinstance(function, types.FunctionType):
-        _feed(digest, f"{type(function).__module__}.{type(function).__qualname__}", unhashed, where)
-        call = getattr(type(function), "__call__", None)
-        if isinstance(call, types.FunctionType):
-            _feed_callable(digest, call, unhashed, where)
-        _feed(digest, getattr(function, "__dict__", None), unhashed, where)
-        return
-    _feed(digest, f"{function.__module__}.{function.__qualname__}", unhashed, where)
-    _feed_code(digest, function.__code__, unhashed, where)
-    _feed(digest, function.__defaults__, unhashed, f"{where}'s defaults")
-    _feed(digest, function.__kwdefaults__, unhashed, f"{where}'s defaults")
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            content = cell.cell_contents
-        except ValueError:  # still empty: the closure refers to a name not yet bound
-            continue
-        if content is not function:
-            _feed(digest, content, unhashed, f"closure variable {name!r}")
-    for name in function.__code__.co_names:
-        if name in function.__globals__:
-            content = function.__globals__[name]
-            if not isinstance(content, types.ModuleType | type) and content is not function:
-                _feed(digest, content, unhashed, f"global {name!r}", follow=False)
-
-
-def _feed_code(digest: Any, code: types.CodeType, unhashed: list[str], where: str) -> None:
-    digest.update(code.co_code)
-    _feed(digest, code.co_names, unhashed, where)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            _feed_code(digest, constant, unhashed, where)
-        else:
-            _feed(digest, constant, unhashed, where)
-
-
-def _feed(digest: Any, content: Any, unhashed: list[str], where: str, follow: bool = True) -> None:
-    """Feed one value to the digest, tagged by its type so that "1" and 1 differ."""
-    digest.update(type(content).__qualname__.encode())
-    if content is None or isinstance(content, bool | int | float | complex | str | bytes):
-        digest.update(repr(content).encode())
-    elif isinstance(content, np.ndarray) and content.dtype != object:
-        digest.update(f"{content.dtype}{content.shape}".encode())
-        digest.update(np.ascontiguousarray(content).tobytes())
-    elif isinstance(content, np.generic):
-        digest.update(content.tobytes())
-    elif isinstance(content, Mapping):
-        for key in sorted(content, key=repr):
-            _feed(digest, key, unhashed, where)
-            _feed(digest, content[key], unhashed, f"{where}[{key!r}]")
-    elif isinstance(content, list | tuple | set | frozenset):
-        items: Iterable[Any] = content
-        if isinstance(content, set | frozenset):
-            items = sorted(content, key=repr)
-        for i, item in enumerate(items):
-            _feed(digest, item, unhashed, f"{where}[{i}]")
-    elif isinstance(content, types.FunctionType | types.MethodType):
-        if follow:
-            _feed_callable(digest, content, unhashed, where)
-        else:  # a helper in the same module: its code, but not all that it in turn refers to
-            _feed_code(digest, content.__code__, unhashed, where)
-    elif isinstance(content, type | types.ModuleType | types.BuiltinFunctionType):
-        digest.update(getattr(content, "__name__", "").encode())
-    elif isinstance(getattr(content, "fingerprint", None), str):
-        digest.update(content.fingerprint.encode())
-    else:
-        unhashed.append(f"{where} ({type(content).__qualname__})")

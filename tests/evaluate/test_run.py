@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -232,12 +233,8 @@ def test_events(store: Store) -> None:
     assert seconds == sorted(seconds)
 
 
-class Opaque:
-    pass
-
-
 def opaque_function() -> Callable[[np.ndarray], np.ndarray]:
-    model = Opaque()
+    model = itertools.count()  # like any live object of a library
 
     def value_function(masks: np.ndarray) -> np.ndarray:
         assert model
@@ -257,7 +254,7 @@ def test_what_the_fingerprint_cannot_see_is_said_when_a_run_resumes(store: Store
         evaluate(function, MASKS, store=store)
     evaluate(function, MASKS, store=store, on_event=events.append)
     (warned,) = [event for event in events if isinstance(event, Warned)]
-    assert "closure variable 'model' (Opaque)" in warned.message
+    assert "closure variable 'model' (count)" in warned.message
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         evaluate(function, MASKS, store=store, fingerprint="mine")

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from interplay.errors import BackendError, BadInput, InterplayError, StoreError
 from interplay.evaluate.events import Event, OnEvent, Progress, Started, Warned
 from interplay.evaluate.store import Store, Stored
+from interplay.fingerprint import continue_fingerprint
+from interplay.fingerprint import fingerprint as fingerprint_of
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
-from interplay.value_function import fingerprint as fingerprint_of
 
 IndexArray = NDArray[np.intp]
 
@@ -38,12 +39,15 @@ class Evaluation:
         how many different masks came from the store.
     seconds
         time spent in the value function now.
+    fingerprint
+        under which the values are in the store.
     """
 
     values: FloatArray
     calls: int
     reused: int
     seconds: float
+    fingerprint: str
 
 
 def evaluate(
@@ -100,6 +104,7 @@ def evaluate(
     masks = check_masks(masks)
     size = _batch_size(value_function, batch_size)
     unhashed: Sequence[str] = ()
+    own_fingerprint = fingerprint is None
     if fingerprint is None:
         found = fingerprint_of(value_function)
         fingerprint, unhashed = found.digest, found.unhashed
@@ -114,10 +119,14 @@ def evaluate(
         on_event=on_event,
     )
     run.start(size, unhashed)
-    for start in range(0, len(first), size):
-        run.batch(np.arange(start, min(start + size, len(first))))
+    try:
+        for start in range(0, len(first), size):
+            run.batch(np.arange(start, min(start + size, len(first))))
+    finally:
+        if own_fingerprint:
+            continue_fingerprint(value_function, fingerprint)
     values = np.empty((0, 1)) if run.values is None else run.values[position]
-    return Evaluation(values, run.calls, run.reused, run.seconds)
+    return Evaluation(values, run.calls, run.reused, run.seconds, fingerprint)
 
 
 def _batch_size(value_function: Callable[..., Any], given: int | None) -> int:

@@ -1,0 +1,187 @@
+"""Faithfulness and its interval, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interplay.errors import BadInput
+from interplay.metrics import LEVEL, Estimate, faithfulness, r_squared
+
+FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# --- R squared ----------------------------------------------------------------------------------
+
+
+def test_r_squared_by_hand() -> None:
+    values = np.array([0.0, 1.0, 2.0, 3.0])  # spread 5
+    assert r_squared(values, values) == 1.0
+    assert r_squared(values, np.full(4, 1.5)) == 0.0
+    assert r_squared(values, np.array([0.0, 1.0, 2.0, 4.0])) == pytest.approx(1 - 1 / 5)
+    assert r_squared(values, values[::-1].copy()) == pytest.approx(1 - 20 / 5)
+
+
+@given(
+    values=st.lists(FLOATS, min_size=2, max_size=20),
+    shift=FLOATS,
+    scale=st.floats(0.01, 100.0) | st.floats(-100.0, -0.01),
+)
+def test_r_squared_does_not_depend_on_units(
+    values: list[float], shift: float, scale: float
+) -> None:
+    truth = np.array(values)
+    guess = truth + rng().normal(size=len(truth)) * max(1.0, np.ptp(truth))
+    # where the spread drowns in rounding beside the shift, no unit can save it
+    if np.ptp(truth) > 1e-6 * (1 + abs(shift) / abs(scale) + np.abs(truth).max()):
+        moved = r_squared(truth * scale + shift, guess * scale + shift)
+        assert moved == pytest.approx(r_squared(truth, guess), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1e-9, 1.0, -1e9])
+def test_a_constant_is_met_or_missed(constant: float) -> None:
+    values = np.full(6, constant)
+    assert r_squared(values, values) == 1.0
+    assert r_squared(values, values * (1 + 1e-13)) == 1.0
+    assert r_squared(values, values + 1.0) == 0.0
+
+
+def test_r_squared_needs_equal_shapes() -> None:
+    with pytest.raises(BadInput, match=r"values \(3,\) and predictions \(2,\) must be alike"):
+        r_squared(np.ones(3), np.ones(2))
+
+
+# --- the interval -------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    m=st.integers(5, 60),
+    noise=st.floats(0.0, 3.0),
+    seed=st.integers(0, 1000),
+)
+def test_the_interval_holds_the_value_and_ends_at_one(m: int, noise: float, seed: int) -> None:
+    values = rng(seed).normal(size=m)
+    found = faithfulness(values, values + noise * rng(seed + 1).normal(size=m), rng(seed + 2))
+    assert found.low <= found.value <= found.high <= 1.0
+    assert found.distribution == "uniform"
+    again = faithfulness(values, values + noise * rng(seed + 1).normal(size=m), rng(seed + 2))
+    assert found == again
+
+
+@pytest.mark.parametrize(("m", "noise"), [(50, 0.3), (100, 0.5), (400, 1.0)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(m: int, noise: float) -> None:
+    """90 % of 300 intervals, give or take: a bootstrap at m = 50 is a little short (82 to 96 %)."""
+    truth = 1 - noise**2
+    source = rng(m)
+    covered = 0
+    for _ in range(300):
+        values = source.normal(size=m)
+        predicted = values + noise * source.normal(size=m)
+        found = faithfulness(values, predicted, source, draws=300)
+        covered += found.low <= truth <= found.high
+    assert 0.82 <= covered / 300 <= 0.96
+
+
+def test_perfect_and_hopeless_predictions() -> None:
+    values = rng().normal(size=50)
+    perfect = faithfulness(values, values, rng())
+    assert (perfect.value, perfect.low, perfect.high) == (1.0, 1.0, 1.0)
+    hopeless = faithfulness(values, np.full(50, values.mean()), rng())
+    assert hopeless.value == pytest.approx(0.0)
+    assert hopeless.verdict == "do not trust"
+
+
+def test_constant_values() -> None:
+    met = faithfulness(np.full(20, 2.0), np.full(20, 2.0), rng())
+    assert (met.value, met.low, met.high) == (1.0, 1.0, 1.0)
+    missed = faithfulness(np.full(20, 2.0), np.full(20, 3.0), rng())
+    assert (missed.value, missed.verdict) == (0.0, "do not trust")
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e6, -1e6])
+def test_a_large_constant_does_not_hide_a_small_effect(shift: float) -> None:
+    values = rng().normal(size=100) * 1e-2
+    predicted = values + 1e-3 * rng(1).normal(size=100)
+    plain = faithfulness(values, predicted, rng(2))
+    shifted = faithfulness(values + shift, predicted + shift, rng(2))
+    assert shifted.value == pytest.approx(plain.value, abs=1e-6)
+    assert shifted.low == pytest.approx(plain.low, abs=1e-3)
+    assert shifted.high == pytest.approx(plain.high, abs=1e-3)
+
+
+def test_one_outlier_among_constants_is_no_evidence() -> None:
+    """Most draws miss the one row that varies: what remains must not look certain."""
+    values = np.zeros(30)
+    values[7] = 1.0
+    found = faithfulness(values, np.zeros(30), rng())
+    assert found.low <= found.value <= found.high
+    assert found.verdict == "do not trust"
+
+
+@pytest.mark.parametrize("m", [0, 1, 4])
+def test_too_few_rows_give_the_widest_interval(m: int) -> None:
+    found = faithfulness(np.arange(float(m)), np.arange(float(m)), rng())
+    assert np.isnan(found.value)
+    assert (found.low, found.high) == (-np.inf, 1.0)
+    assert found.verdict == "do not trust"
+    assert "too few masks to test it on" in found.sentence
+
+
+def test_arrays_must_be_alike() -> None:
+    for m in (10, 3):
+        with pytest.raises(BadInput, match="must be alike"):
+            faithfulness(np.ones(m), np.ones(m + 1), rng())
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("low", "verdict", "first"),
+    [
+        (0.95, "trust", "Trust this explanation: it predicts 97 % of the variation"),
+        (0.8, "trust", "Trust this explanation: "),
+        (0.799, "trust in part", "Trust this explanation in part: "),
+        (0.5, "trust in part", "Trust this explanation in part: "),
+        (0.499, "do not trust", "Do not trust this explanation: "),
+        (-np.inf, "do not trust", "Do not trust this explanation: "),
+        (np.nan, "do not trust", "Do not trust this explanation: "),
+    ],
+)
+def test_the_low_end_decides(low: float, verdict: str, first: str) -> None:
+    found = Estimate(0.97, low, 0.99, "uniform")
+    assert found.verdict == verdict
+    assert found.sentence.startswith(first)
+
+
+def test_sentences() -> None:
+    assert Estimate(0.934, 0.911, 0.95, "near-full").sentence == (
+        "Trust this explanation: it predicts 93 % of the variation on masks that it has not seen "
+        "(R² 0.93, 90 % interval 0.91 to 0.95, near-full masks)."
+    )
+    assert "it predicts none of the variation" in Estimate(-0.2, -0.5, 0.1, "uniform").sentence
+    assert Estimate(1.0, 1.0, 1.0, "exact").sentence == (
+        "Trust this explanation: it is exact, every mask was evaluated."
+    )
+
+
+def test_to_dict() -> None:
+    found = Estimate(0.9, 0.8, 0.95, "uniform").to_dict()
+    assert json.loads(json.dumps(found)) == {
+        "value": 0.9, "low": 0.8, "high": 0.95, "level": LEVEL, "distribution": "uniform",
+    }  # fmt: skip
+
+
+def test_to_dict_is_json_that_every_reader_knows() -> None:
+    """NaN and infinity are not JSON: they are null."""
+    found = faithfulness(np.ones(3), np.ones(3), rng()).to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False))["value"] is None
