@@ -4,7 +4,7 @@ One SQLite file. An evaluation is named by the fingerprint of its value function
 mask and a replicate number (noisy value functions are asked more than once), and holds q values,
 one per target. Evaluations that arrive together are one row of ``batches``: masks and values as
 two blobs with a checksum. With one row per evaluation, keyed by its mask, every evaluation writes
-a page of its own somewhere in the tree: at n = 1,000 that took 50 us each instead of 1, and 40 %
+a page of its own somewhere in the tree: at n = 1,000 SQLite took 50 us each for it, not 1, and 40 %
 more space. That a mask is stored once is held by ``put``, under the write lock.
 """
 
