@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from tiny_models import bert as bert
+from tiny_models import gpt2 as gpt2
+from tiny_models import roberta as roberta
 
 REPOSITORY = Path(__file__).parent.parent
 

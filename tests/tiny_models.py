@@ -1,6 +1,7 @@
 """Classifiers with random weights, small enough to be made in a second, in ordinary folders.
 
-The architectures, the files and the code that loads them are the real ones.
+The architectures, the files and the code that loads them are the real ones. torch and
+transformers are imported by the first fixture that is used.
 """
 
 from __future__ import annotations
@@ -8,10 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tokenizers
-import torch
-import transformers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 LINES = [
     "The film is not bad at all, it is a joy from start to finish.",
@@ -25,6 +22,12 @@ LABELS = {0: "negative", 1: "neutral", 2: "Positive"}
 
 def save_bert(folder: Path, *, positions: int = 128, architecture: str = "") -> Path:
     """A BERT classifier with a WordPiece tokenizer; labels as in ``LABELS``."""
+    import tokenizers
+    import torch
+    import transformers
+    from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    torch.set_num_threads(1)
     tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -66,6 +69,12 @@ def save_bert(folder: Path, *, positions: int = 128, architecture: str = "") -> 
 
 def save_gpt2(folder: Path, *, pad: bool = False) -> Path:
     """A GPT-2 classifier with a byte-level BPE tokenizer: no mask token, by default no padding."""
+    import tokenizers
+    import torch
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    torch.set_num_threads(1)
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -99,6 +108,12 @@ def save_gpt2(folder: Path, *, pad: bool = False) -> Path:
 
 def save_roberta(folder: Path) -> Path:
     """A RoBERTa classifier: byte-level BPE, ``<mask>``, positions that start after padding."""
+    import tokenizers
+    import torch
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+
+    torch.set_num_threads(1)
     tokenizer = tokenizers.Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -137,21 +152,19 @@ def save_roberta(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a BERT classifier."""
     return save_bert(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="session")
 def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a GPT-2 classifier without mask and padding tokens."""
     return save_gpt2(tmp_path_factory.mktemp("gpt2"))
 
 
 @pytest.fixture(scope="session")
 def roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a RoBERTa classifier."""
     return save_roberta(tmp_path_factory.mktemp("roberta"))

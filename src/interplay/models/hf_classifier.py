@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from fnmatch import fnmatch
-from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput
+from interplay.models.hf_loading import Loaded, load
 from interplay.value_function import FloatArray
-
-HUB = "hf:"
-DTYPES = ("float32", "float64", "float16", "bfloat16")
-# What decides the logits. A README, a training log or a report beside them does not.
-MODEL_FILES = (
-    "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "pytorch_model*.bin",
-    "pytorch_model*.bin.index.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-)
-# Tokenizers that know no limit say so with a huge number.
-NO_LIMIT = 10**9
 
 
 class HFClassifier:
@@ -60,24 +33,22 @@ class HFClassifier:
         True where each label is a yes or no of its own (a sigmoid, not a softmax).
     """
 
-    def __init__(
-        self, model: Any, tokenizer: Any, *, name: str, fingerprint: str, device: str
-    ) -> None:
+    def __init__(self, loaded: Loaded) -> None:
         import torch
 
-        self.name = name
-        self.fingerprint = fingerprint
-        self.device = device
-        self.tokenizer = tokenizer
-        self.model = model
-        config = model.config
+        self.name = loaded.name
+        self.fingerprint = loaded.fingerprint
+        self.device = loaded.device
+        self.tokenizer = loaded.tokenizer
+        self.model = loaded.network
+        self.max_tokens = loaded.max_tokens
+        config = self.model.config
         self.labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
         self.multi_label = config.problem_type == "multi_label_classification"
-        self.max_tokens = _token_limit(model, tokenizer)
         self._text_config = config.get_text_config()
         self._pad_id: int | None = self._text_config.pad_token_id
         self._side: str | None = None  # of the padding; found out at the first batch
-        self._epsilon = float(torch.finfo(model.dtype).eps)
+        self._epsilon = float(torch.finfo(self.model.dtype).eps)
 
     @classmethod
     def load(
@@ -102,59 +73,15 @@ class HFClassifier:
         MissingExtra
             If torch or transformers is not installed.
         """
-        try:
-            import torch
-        except ImportError as error:
-            raise MissingExtra("torch", "hf") from error
-        try:
-            import transformers
-        except ImportError as error:
-            raise MissingExtra("transformers", "hf") from error
-        name = str(model)
-        if dtype is not None and dtype not in DTYPES:
-            raise BadInput(f"unknown dtype {dtype!r}; valid: {', '.join(DTYPES)}")
-        where = _device(device)
-        source, local = _source(name)
-        options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
-        try:
-            with _quiet():
-                config = transformers.AutoConfig.from_pretrained(source, **options)
-                _check_architecture(config, name)
-                network, info = transformers.AutoModelForSequenceClassification.from_pretrained(
-                    source,
-                    config=config,
-                    dtype=getattr(torch, dtype or "float32"),
-                    output_loading_info=True,
-                    **options,
-                )
-        except BadInput:
-            raise
-        except Exception as error:
-            # transformers raises OSError, ValueError, RuntimeError and safetensors' own error here
-            raise BadInput(
-                f"cannot load {name!r} as a sequence classifier: {_first_line(error)}. "
-                "It must have been saved with save_pretrained() by a ...ForSequenceClassification "
-                "model"
-            ) from error
-        missing = sorted(info["missing_keys"]) + sorted(key for key, *_ in info["mismatched_keys"])
-        if missing:
-            raise BadInput(
-                f"{name!r} is not a trained classifier: its files have no (or misshapen) weights "
-                f"for {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}, which would "
-                "be random. Use a model that was fine-tuned for sequence classification"
-            )
-        try:
-            with _quiet():
-                tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
-        except Exception as error:
-            raise BadInput(
-                f"cannot load the tokenizer of {name!r}: {_first_line(error)}. Save it beside the "
-                "model with tokenizer.save_pretrained()"
-            ) from error
-        content = f"{source}@{config._commit_hash}" if not local else folder_digest(source)
-        digest = hashlib.sha256(f"{content} {dtype or 'float32'}".encode()).hexdigest()[:32]
-        network = network.to(where).eval()
-        return cls(network, tokenizer, name=name, fingerprint=digest, device=where)
+        loaded = load(
+            str(model),
+            auto="AutoModelForSequenceClassification",
+            kind="ForSequenceClassification",
+            what="sequence classifier",
+            device=device,
+            dtype=dtype,
+        )
+        return cls(loaded)
 
     def encode(self, texts: Sequence[str], *, special: bool = True) -> list[list[int]]:
         """Return the token ids of each text, never truncated.
@@ -219,7 +146,7 @@ class HFClassifier:
                 f"{rows} tokens; the folder's tokenizer belongs to another model"
             )
         pad = self._pad_id
-        if pad is None:
+        if pad is None or not 0 <= pad < rows:
             # Decoders take the logits at the last token that is not padding, and refuse batches
             # without a padding token. Any id that occurs nowhere will do; -1 is never read.
             pad = next((i for i in range(rows) if i not in used), -1)
@@ -238,12 +165,14 @@ class HFClassifier:
                 return ""
             alone = np.concatenate([self._forward([ids], pad, "") for ids in pair])
             tolerance = max(1e-4, 4 * self._epsilon) * max(1.0, float(np.abs(alone).max()))
-            sides = ("right", "left")
-            agrees = [
-                np.allclose(self._forward(pair, pad, side), alone, rtol=0, atol=tolerance)
-                for side in sides
-            ]
-            self._side = next((s for s, ok in zip(sides, agrees, strict=True) if ok), "")
+            self._side = next(
+                (
+                    side
+                    for side in ("right", "left")
+                    if np.abs(self._forward(pair, pad, side) - alone).max() <= tolerance
+                ),
+                "",
+            )
         return self._side
 
     def _forward(self, batch: Sequence[Sequence[int]], pad: int, side: str) -> FloatArray:
@@ -277,109 +206,3 @@ def _batches(lengths: Sequence[int], batch_size: int, *, equal: bool) -> Iterato
         batch.append(row)
     if batch:
         yield batch
-
-
-def folder_digest(folder: str | Path) -> str:
-    """Return the SHA-256 over names and contents of a model folder's files (``MODEL_FILES``)."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in MODEL_FILES):
-            status = path.stat()
-            digest.update(f"{path.name} ".encode())
-            digest.update(_file_digest(str(path.resolve()), status.st_mtime_ns, status.st_size))
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _file_digest(path: str, mtime_ns: int, size: int) -> bytes:
-    """Digest of one file; the arguments beside the path make a changed file another entry."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def _source(name: str) -> tuple[str, bool]:
-    """Return what from_pretrained takes, and whether it is a folder on this machine."""
-    if name.startswith(HUB):
-        return name[len(HUB) :], False
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise BadInput(
-            f"model folder {name!r} {what}; give a folder in Hugging Face format, or "
-            f"{HUB}OWNER/NAME for a model of the Hugging Face Hub"
-        )
-    if not (folder / "config.json").is_file():
-        raise BadInput(
-            f"model folder {name!r} has no config.json; give the folder that "
-            "save_pretrained() wrote"
-        )
-    try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInput(f"config.json of model folder {name!r} is not JSON: {error}") from error
-    return str(folder), True
-
-
-def _check_architecture(config: Any, name: str) -> None:
-    architectures = list(getattr(config, "architectures", None) or [])
-    if architectures and not any(a.endswith("ForSequenceClassification") for a in architectures):
-        raise BadInput(
-            f"{name!r} is not a sequence classifier: its config.json names the architecture "
-            f"{', '.join(architectures)}, so a classifier made of it would have a random head. "
-            "Use a model saved by a ...ForSequenceClassification class"
-        )
-
-
-def _token_limit(model: Any, tokenizer: Any) -> int | None:
-    """The least of what tokenizer, configuration and position table allow."""
-    limits = [int(tokenizer.model_max_length)]
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > 0:
-        limits.append(positions)
-    for name, module in model.named_modules():
-        # RoBERTa and its kin count positions from padding_idx + 1: 514 rows hold 512 tokens.
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
-            limits.append(module.num_embeddings - module.padding_idx - 1)
-    limit = min(limits)
-    return limit if limit < NO_LIMIT else None
-
-
-def _device(device: str | None) -> str:
-    import torch
-
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except Exception as error:
-        raise BadInput(
-            f"device {device!r} cannot be used: {_first_line(error)}. Leave it out, or use 'cpu'"
-        ) from error
-    return device
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence transformers' bars and log lines for one load, and put everything back."""
-    hub: Any = import_module("huggingface_hub.utils")
-    from transformers.utils import logging as hf_logging
-
-    logger = logging.getLogger("transformers")
-    level = logger.level
-    bars = hf_logging.is_progress_bar_enabled()
-    hub_bars = not hub.are_progress_bars_disabled()
-    logger.setLevel(logging.ERROR)
-    if bars:
-        hf_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if bars:
-            hf_logging.enable_progress_bar()
-            if not hub_bars:
-                hub.disable_progress_bars()

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.lenses.text.chunks import Chunks, joinable, trial_masks
 from interplay.lenses.text.units import Units, cover
 from interplay.models.hf_classifier import HFClassifier
 from interplay.value_function import BoolArray
@@ -82,6 +83,7 @@ class TextAblation:
                     units.spans, units.cores, strict=True
                 )
             )
+        self._chunks = self._trusted_chunks()
 
     def masked_text(self, keep: BoolArray) -> str:
         """Return the text with the units where ``keep`` (n,) is False ablated."""
@@ -89,8 +91,28 @@ class TextAblation:
         return "".join([kept[i] if k else gone[i] for i, k in enumerate(keep.tolist())])
 
     def token_ids(self, masks: BoolArray) -> list[list[int]]:
-        """Return what the model reads for each row of ``masks`` (m, n)."""
+        """Return what the model reads for each row of ``masks`` (m, n).
+
+        These are the tokens of the masked texts as wholes. Where the tokens of their chunks in a
+        row were the same on every trial mask, and are on the first row of this call, chunks are
+        used, which is faster.
+        """
+        if self._chunks is not None and len(masks):
+            rows = self._chunks.token_ids(masks)
+            if rows[0] == self._whole(masks[:1])[0]:
+                return rows
+            self._chunks = None
+        return self._whole(masks)
+
+    def _whole(self, masks: BoolArray) -> list[list[int]]:
         return self._model.encode([self.masked_text(row) for row in masks])
+
+    def _trusted_chunks(self) -> Chunks | None:
+        if not joinable(self.units):
+            return None
+        trial = trial_masks(len(self.units))
+        chunks = Chunks(self.units, self._model, None if self.mask == DELETE else self.mask)
+        return chunks if chunks.token_ids(trial) == self._whole(trial) else None
 
     def longest(self) -> BoolArray:
         """Return the mask (n,) whose ablated text has the most tokens, counting unit by unit."""

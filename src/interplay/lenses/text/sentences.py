@@ -33,6 +33,7 @@ _FIRST = re.compile(
     r"|we|well|what|when|where|who|why|with|you|your)(?![^\W\d_])"
 )
 _LAST_WORD = re.compile(r"[^\s\u200b]+$")
+_LETTER = re.compile(r"\w")
 _CONTENT = re.compile(r"[^\s\u200b\ufeff]")
 
 
@@ -43,7 +44,8 @@ def sentences(text: str) -> list[Span]:
     quotes and brackets that close after it, before white space (the full-width marks of Chinese
     and Japanese need none); at a blank line; and at HTML line breaks, which stay with it. It does
     not end after titles and initials ("Dr. J. Smith"), at the number of a list item, or where the
-    next word begins with a small letter, unless the text has no capitals at all.
+    next word begins with a small letter, unless the text has no capitals at all. What has no letter
+    or digit, such as a mark that stands alone, is no sentence and joins the one before.
 
     >>> text = 'Dr. Who asked "Why?" and left.  "Good!" It was 3.5 km.'
     >>> [text[a:b] for a, b in sentences(text)]
@@ -84,7 +86,7 @@ def _ends(text: str, start: int, match: re.Match[str], cased: bool) -> bool:
 
 
 def _trim(text: str, bounds: list[int]) -> list[Span]:
-    """Strip white space off each stretch; one without a letter, digit or symbol is no sentence."""
+    """Strip white space off each stretch; one without a letter or digit joins the one before."""
     spans: list[Span] = []
     for start, end in pairwise(bounds):
         first = _CONTENT.search(text, start, end)
@@ -92,5 +94,9 @@ def _trim(text: str, bounds: list[int]) -> list[Span]:
             continue
         while not _CONTENT.match(text, end - 1):
             end -= 1
-        spans.append((first.start(), end))
+        start = first.start()
+        # so does anything after a beginning that has none, such as an opening "..."
+        if spans and not (_LETTER.search(text, start, end) and _LETTER.search(text, *spans[-1])):
+            start = spans.pop()[0]
+        spans.append((start, end))
     return spans

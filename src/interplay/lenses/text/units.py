@@ -95,9 +95,9 @@ def check_units(units: Units) -> None:
     if not units.text:
         raise BadInput("text is empty; give a text of at least two units")
     if not units.cores:
+        what = "no token" if units.text.strip() else "nothing but white space"
         raise BadInput(
-            f"text holds nothing but white space ({len(units.text)} characters); give a text of at "
-            "least two units"
+            f"text holds {what} ({len(units.text)} characters); give a text of at least two units"
         )
     if len(units) == 1:
         finer = {"sentence": "units='word'", "word": "units='token'"}.get(units.kind)

@@ -160,8 +160,10 @@ def text(
     MissingExtra
         If torch or transformers is not installed.
     """
-    if not isinstance(text, str):
-        raise BadInput(f"text must be a string; got {type(text).__name__}")
+    _check_string("text", text)
+    for name, given in (("mask", mask), ("target", target)):
+        if given is not None:
+            _check_string(name, given)
     if units not in UNITS:
         raise unknown("units", units, UNITS)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -188,3 +190,15 @@ def text(
     else:
         ablation = TextAblation(pieces, model, literal)
     return TextValueFunction(ablation, model, wanted, batch_size=batch_size)
+
+
+def _check_string(name: str, given: object) -> None:
+    if not isinstance(given, str):
+        raise BadInput(f"{name} must be a string; got {type(given).__name__}")
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(
+            f"{name} is not valid Unicode: half of a surrogate pair at character {error.start}; "
+            "read the file as UTF-8 and without errors='surrogateescape'"
+        ) from error

@@ -1,0 +1,266 @@
+"""Networks and tokenizers from folders in Hugging Face format, or from the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from interplay.errors import BadInput, MissingExtra, unknown
+
+HUB = "hf:"
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+# What decides the logits. A README, a training log or a report beside them does not.
+MODEL_FILES = (
+    "config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "pytorch_model*.bin",
+    "pytorch_model*.bin.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
+# Tokenizers that know no limit say so with a huge number.
+NO_LIMIT = 10**9
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network in evaluation mode, its tokenizer, and what identifies them.
+
+    Attributes
+    ----------
+    network, tokenizer : transformers objects
+    name : str
+        What was asked for: the folder, or ``hf:ID``.
+    fingerprint : str
+        Digest of the contents of the weight, configuration and tokenizer files (for ``hf:ID``, of
+        the commit) and of the number format. The folder's name and the device are not in it.
+    device : str
+    max_tokens : int or None
+        The longest sequence the network reads, special tokens included.
+    """
+
+    network: Any
+    tokenizer: Any
+    name: str
+    fingerprint: str
+    device: str
+    max_tokens: int | None
+
+
+def load(
+    name: str, *, auto: str, kind: str, what: str, device: str | None, dtype: str | None
+) -> Loaded:
+    """Load a network and its tokenizer, silently, or raise an error that says what is wrong.
+
+    Parameters
+    ----------
+    name : str
+        A folder with ``config.json``, weights and tokenizer files, or ``hf:OWNER/NAME``.
+    auto : str
+        The class of transformers that loads it.
+    kind : str
+        How the names of architectures that were trained for this end; any other would get a head
+        with random weights.
+    what : str
+        What to call such a network in messages.
+    device, dtype : str, optional
+        Default: ``"cuda"`` where there is one, else ``"cpu"``; float32.
+
+    Raises
+    ------
+    BadInput, MissingExtra
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("torch", "hf") from error
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("transformers", "hf") from error
+    if dtype is not None and dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    where = _device(device)
+    source, local = _source(name)
+    options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    try:
+        with _quiet():
+            config = transformers.AutoConfig.from_pretrained(source, **options)
+            _check_architecture(config, name, kind, what)
+            network, info = getattr(transformers, auto).from_pretrained(
+                source,
+                config=config,
+                dtype=getattr(torch, dtype or "float32"),
+                output_loading_info=True,
+                **options,
+            )
+    except BadInput:
+        raise
+    except Exception as error:
+        # transformers raises OSError, ValueError, RuntimeError and safetensors' own error here
+        raise BadInput(
+            f"cannot load {name!r} as a {what}: {_first_line(error)}. "
+            f"It must have been saved with save_pretrained() by a ...{kind} model"
+        ) from error
+    missing = sorted(info["missing_keys"]) + sorted(key for key, *_ in info["mismatched_keys"])
+    if missing:
+        raise BadInput(
+            f"{name!r} is not a trained {what}: its files have no (or misshapen) weights "
+            f"for {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}, which would "
+            f"be random. Use a model saved by a ...{kind} class after training"
+        )
+    try:
+        with _quiet():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
+    except Exception as error:
+        raise BadInput(
+            f"cannot load the tokenizer of {name!r}: {_first_line(error)}. Save it beside the "
+            "model with tokenizer.save_pretrained()"
+        ) from error
+    if len(tokenizer) <= len(set(tokenizer.all_special_tokens)):
+        # What transformers makes of a folder with a model and no tokenizer at all.
+        raise BadInput(
+            f"the tokenizer of {name!r} knows nothing but special tokens: its vocabulary file "
+            "is missing. Save it beside the model with tokenizer.save_pretrained()"
+        )
+    digest = hashlib.sha256(f"{_content(source)} {dtype or 'float32'}".encode()).hexdigest()
+    return Loaded(
+        network=network.to(where).eval(),
+        tokenizer=tokenizer,
+        name=name,
+        fingerprint=digest[:32],
+        device=where,
+        max_tokens=_token_limit(network, tokenizer),
+    )
+
+
+def folder_digest(folder: str | Path) -> str:
+    """Return the SHA-256 over names and contents of a model folder's files (``MODEL_FILES``)."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(folder).iterdir()):
+        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in MODEL_FILES):
+            status = path.stat()
+            digest.update(f"{path.name} ".encode())
+            digest.update(_file_digest(str(path.resolve()), status.st_mtime_ns, status.st_size))
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _file_digest(path: str, mtime_ns: int, size: int) -> bytes:
+    """Digest of one file; the arguments beside the path make a changed file another entry."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _content(source: str) -> str:
+    """What identifies the files of a folder, or of a model in the hub's cache."""
+    if Path(source).is_dir():
+        return folder_digest(source)
+    from transformers.utils import cached_file
+
+    folder = Path(cached_file(source, "config.json")).parent
+    # .../snapshots/COMMIT: the commit fixes the content, whichever files were fetched
+    return f"{source}@{folder.name}" if folder.parent.name == "snapshots" else folder_digest(folder)
+
+
+def _source(name: str) -> tuple[str, bool]:
+    """Return what from_pretrained takes, and whether it is a folder on this machine."""
+    if name.startswith(HUB):
+        return name[len(HUB) :], False
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise BadInput(
+            f"model folder {name!r} {what}; give a folder in Hugging Face format, or "
+            f"{HUB}OWNER/NAME for a model of the Hugging Face Hub"
+        )
+    if not (folder / "config.json").is_file():
+        raise BadInput(
+            f"model folder {name!r} has no config.json; give the folder that "
+            "save_pretrained() wrote"
+        )
+    try:
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"config.json of model folder {name!r} is not JSON: {error}") from error
+    return str(folder), True
+
+
+def _check_architecture(config: Any, name: str, kind: str, what: str) -> None:
+    architectures = list(getattr(config, "architectures", None) or [])
+    if architectures and not any(a.endswith(kind) for a in architectures):
+        raise BadInput(
+            f"{name!r} is not a {what}: its config.json names the architecture "
+            f"{', '.join(architectures)}, so a {what} made of it would have a random head. "
+            f"Use a model saved by a ...{kind} class"
+        )
+
+
+def _token_limit(model: Any, tokenizer: Any) -> int | None:
+    """The least of what tokenizer, configuration and position table allow."""
+    limits = [int(min(tokenizer.model_max_length, NO_LIMIT))]
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0:
+        limits.append(positions)
+    for name, module in model.named_modules():
+        # RoBERTa and its kin count positions from padding_idx + 1: 514 rows hold 512 tokens.
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
+            limits.append(module.num_embeddings - module.padding_idx - 1)
+    limit = min(limits)
+    return limit if limit < NO_LIMIT else None
+
+
+def _device(device: str | None) -> str:
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except Exception as error:
+        raise BadInput(
+            f"device {device!r} cannot be used: {_first_line(error)}. Leave it out, or use 'cpu'"
+        ) from error
+    return device
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers' bars and log lines for one load, and put everything back."""
+    hub: Any = import_module("huggingface_hub.utils")
+    from transformers.utils import logging as hf_logging
+
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    bars = hf_logging.is_progress_bar_enabled()
+    hub_bars = not hub.are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    if bars:
+        hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bars:
+            hf_logging.enable_progress_bar()
+            if not hub_bars:
+                hub.disable_progress_bars()
