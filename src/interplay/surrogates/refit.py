@@ -77,9 +77,14 @@ class Refit:
     errors: FloatArray
 
 
-def parity_columns(masks: BoolArray, members: Members) -> FloatArray:
-    """Return the parities (-1)^|S ∩ T| of the terms as float64 ``(m, k)``."""
-    return np.asarray(parities(masks, pack_members(members, masks.shape[1])), dtype=np.float64)
+def parity_columns(masks: BoolArray, members: Members) -> NDArray[np.float32]:
+    """Return the parities (-1)^|S ∩ T| of the terms, ``(m, k)``.
+
+    float32, because sums of ±1 are exact in it: the Gram matrix costs half and loses nothing.
+    """
+    return np.asarray(
+        parities(masks, pack_members(members, masks.shape[1]), dtype=np.float32), np.float32
+    )
 
 
 def pack_members(members: Members, n: int) -> PackedArray:
@@ -153,10 +158,11 @@ def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice
 class _System:
     """Centred normal equations of one training set."""
 
-    def __init__(self, columns: FloatArray, values: FloatArray) -> None:
-        self.mean, self.target_mean = columns.mean(axis=0), values.mean()
-        self.gram = columns.T @ columns - len(columns) * np.outer(self.mean, self.mean)
-        self.moment = columns.T @ (values - self.target_mean)
+    def __init__(self, columns: NDArray[np.float32], values: FloatArray) -> None:
+        self.mean, self.target_mean = columns.mean(axis=0, dtype=np.float64), values.mean()
+        products: FloatArray = (columns.T @ columns).astype(np.float64)
+        self.gram = products - len(columns) * np.outer(self.mean, self.mean)
+        self.moment = (values - self.target_mean) @ columns
 
     def factor(self, scale: FloatArray, penalty: float) -> FloatArray:
         matrix = self.gram * np.outer(scale, scale)
