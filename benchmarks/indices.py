@@ -1,6 +1,6 @@
 """Time the conversions of a spectrum to every index, and of masks to parities.
 
-Run ``python benchmarks/indices.py``: it prints a markdown page and writes it to
+Run ``python -m benchmarks.indices``: it prints a markdown page and writes it to
 docs/benchmarks/indices.md. Takes about half a minute; set OMP_NUM_THREADS=1 for one thread.
 """
 

@@ -15,7 +15,20 @@ from interplay.errors import BadInput
 from interplay.indices import INDICES, canonical_name, resolve_order, weight
 from interplay.spectrum import Spectrum
 
-GAMES = [(1, 1), (2, 1), (2, 2), (3, 3), (4, 2), (5, 1), (5, 3), (5, 5), (6, 4), (7, 2), (8, 3), (10, 2)]
+GAMES = [
+    (1, 1),
+    (2, 1),
+    (2, 2),
+    (3, 3),
+    (4, 2),
+    (5, 1),
+    (5, 3),
+    (5, 5),
+    (6, 4),
+    (7, 2),
+    (8, 3),
+    (10, 2),
+]
 
 
 def compare(spectrum: Spectrum, index: str, order: int, expected: dict[tuple[int, ...], float]):

@@ -241,6 +241,10 @@ class TestReading:
         [only] = Spectrum({(): 1.0, (0,): 0.0}, 1).top()
         assert only.share == 0.0
 
+    def test_top_beyond_floating_point(self):
+        with pytest.raises(BadInput, match="a set of 1100 features exceeds floating point"):
+            Spectrum({tuple(range(1100)): 1.0}, 1100).top()
+
     def test_truncate(self):
         spectrum = Spectrum({(): 0.01, (0,): 3.0, (1,): -5.0, (0, 1): 4.0}, 2)
         assert spectrum.truncate(3).terms == {(): 0.01, (1,): -5.0, (0, 1): 4.0}

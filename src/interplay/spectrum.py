@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from interplay import spectrum_file
 from interplay.errors import BadInput
-from interplay.indices import canonical_name, convert, resolve_order
+from interplay.indices import canonical_name, convert, resolve_order, weight
 from interplay.interactions import Z_90, Interaction, Interactions
 from interplay.packing import (
     IntArray,
@@ -252,10 +252,11 @@ class Spectrum:
         found = []
         for row, term in zip(chosen.tolist(), term_tuples(self.packed[chosen]), strict=True):
             coefficient = float(self.coefficients[row])
-            value = (-2.0) ** len(term) * coefficient
+            scale = weight("BII", len(term), len(term), len(term))
+            value = scale * coefficient
             low = high = None
             if self.standard_errors is not None:
-                width = Z_90 * 2.0 ** len(term) * float(self.standard_errors[row])
+                width = Z_90 * abs(scale) * float(self.standard_errors[row])
                 low, high = value - width, value + width
             names = tuple(self.features[i] for i in term)
             share = coefficient**2 / variance if variance else 0.0
