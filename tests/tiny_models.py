@@ -142,7 +142,7 @@ def save_roberta(folder: Path) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=64,
-        max_position_embeddings=66,
+        max_position_embeddings=130,
         initializer_range=0.5,
         pad_token_id=1,
         num_labels=2,

@@ -150,6 +150,14 @@ def test_sentences(text: str, expected: str) -> None:
     assert "".join(units.pieces) == text
 
 
+@pytest.mark.parametrize("run", [" ", ".", "\n ", "<br ", '."', "。", "字", "a.", "Dr. ", "\u0301"])
+@pytest.mark.parametrize("units", ["word", "sentence"])
+@pytest.mark.timeout(10)
+def test_long_runs_take_linear_time(run: str, units: str) -> None:
+    text = f"A{run * 30_000}b c"
+    assert "".join(split(text, units).pieces) == text
+
+
 def test_tokens_that_share_a_character_are_one_unit() -> None:
     units = cover("a 👍 bc", [(0, 1), (1, 3), (2, 3), (2, 3), (3, 5), (5, 6), (6, 6)])
     assert units.features == ("a", "👍", "b", "c")

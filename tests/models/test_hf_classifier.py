@@ -124,12 +124,12 @@ def test_labels_and_limit(bert: Path, roberta: Path, gpt2: Path) -> None:
     assert HFClassifier.load(bert).labels == ("negative", "neutral", "Positive")
     assert HFClassifier.load(bert).max_tokens == 128
     assert HFClassifier.load(gpt2).max_tokens == 128
-    # 66 positions, the first two of which RoBERTa never uses
+    # 130 positions, the first two of which RoBERTa never uses
     model = HFClassifier.load(roberta)
-    assert model.max_tokens == 64
-    model.logits([[5] * 64])
+    assert model.max_tokens == 128
+    model.logits([[5] * 128])
     with pytest.raises((IndexError, RuntimeError), match="out of"):
-        model.logits([[5] * 65])
+        model.logits([[5] * 129])
 
 
 def test_a_tokenizer_that_knows_less_than_the_model_decides(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from interplay.errors import BadInput, unknown
 from interplay.value_function import FloatArray
@@ -47,7 +48,8 @@ class ClassTarget:
         if self.kind == "logit":
             return logits[:, first].copy()
         if self.multi_label:
-            return 1 / (1 + np.exp(-logits[:, first]))
+            sigmoid: FloatArray = expit(logits[:, first])
+            return sigmoid
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         probability: FloatArray = shifted[:, first] / shifted.sum(axis=1)
         return probability

@@ -9,11 +9,14 @@ Span = tuple[int, int]
 
 _CLOSING = "[\"'”’»›)\\]}」』】》）*_]*"
 # A blank line, or HTML line breaks, end a sentence whatever stands before them.
-_PARAGRAPH = r"\s*(?:<br\s*/?>\s*)+|[^\S\n]*\n[^\S\n]*\n\s*"
+# The look-behinds here and below let only the beginning of a run match, so that a text of nothing
+# but spaces or dots takes linear time.
+_PARAGRAPH = r"(?<!\s)\s*(?:<br\s*/?>\s*)+|(?<!\s)[^\S\n]*\n[^\S\n]*\n\s*"
+_MARKS = ".!?…‥؟۔।॥።፧"
 _END = re.compile(
     f"(?P<paragraph>{_PARAGRAPH})"
     f"|(?P<wide>[。！？．｡]+{_CLOSING})"
-    f"|(?P<mark>[.!?…‥؟۔।॥።፧]+)(?P<closing>{_CLOSING})(?=[\\s\u200b]|$)"
+    f"|(?<![{_MARKS}])(?P<mark>[{_MARKS}]+)(?P<closing>{_CLOSING})(?=[\\s\u200b]|$)"
 )
 _OPENING = "\"'“‘«‹([{「『【《（*_¿¡-–—"
 # Never the last word of a sentence: something always follows.
@@ -64,7 +67,7 @@ def sentences(text: str) -> list[Span]:
 def _ends(text: str, start: int, match: re.Match[str], cased: bool) -> bool:
     if match["mark"] is None:
         return True
-    following = text[match.end() :][:80].lstrip().lstrip(_OPENING)
+    following = text[match.end() : match.end() + 80].lstrip().lstrip(_OPENING)
     if cased and following[:1].islower():
         return False
     if match["mark"] != "." or match["closing"]:
