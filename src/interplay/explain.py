@@ -25,7 +25,7 @@ from interplay.evaluate import (
 from interplay.explanation import Cost, Explanation, versions
 from interplay.surrogates import MIN_MASKS, Surrogate, check_method, fit
 from interplay.surrogates.exact import MAX_FEATURES
-from interplay.value_function import BoolArray, feature_names, fingerprint
+from interplay.value_function import BoolArray, feature_names
 
 
 def explain(
@@ -36,6 +36,7 @@ def explain(
     method: str = "auto",
     seed: int = 0,
     store: str | Path | None = "runs.db",
+    fingerprint: str | None = None,
     on_event: OnEvent | None = None,
 ) -> Explanation:
     """Find the combinations of features that drive a value function.
@@ -57,6 +58,9 @@ def explain(
     store
         SQLite file that keeps every evaluation as it arrives: a run that was interrupted, or is
         repeated, evaluates nothing twice. None: keep nothing.
+    fingerprint
+        names the value function in the store; by default found from its code. Give one where the
+        code alone does not say what is evaluated (a model behind a server, say).
     on_event
         called with progress events of :mod:`interplay.evaluate`.
 
@@ -91,10 +95,12 @@ def explain(
         )
     started = time.perf_counter()
     if store is None:
-        evaluation = evaluate(value_function, masks, on_event=on_event)
+        evaluation = evaluate(value_function, masks, fingerprint=fingerprint, on_event=on_event)
     else:
         with Store(Path(store)) as opened:
-            evaluation = evaluate(value_function, masks, store=opened, on_event=on_event)
+            evaluation = evaluate(
+                value_function, masks, store=opened, fingerprint=fingerprint, on_event=on_event
+            )
     if on_event:
         on_event(Fitting(method))
     fit_started = time.perf_counter()
@@ -113,7 +119,7 @@ def explain(
             "fitted": surrogate.fitted_method,
             "seed": seed,
             "store": None if store is None else str(store),
-            "fingerprint": fingerprint(value_function).digest,
+            "fingerprint": evaluation.fingerprint,
         },
         subject=dict(getattr(value_function, "subject", None) or _callable(value_function)),
         target_name=own_targets[0] if own_targets else "value",

@@ -22,7 +22,7 @@ from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SparseSurrogate
 from interplay.surrogates.boosting import BoostingOptions, Members, boost, merge
 from interplay.surrogates.crossval import TUNING_FOLDS, assign_folds
-from interplay.surrogates.refit import Ranking, choose, pack_members, refit
+from interplay.surrogates.refit import Ranking, choose, pack_padded, refit
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -57,7 +57,7 @@ class ProxySpex(SparseSurrogate):
         self.choice = choice
         self.cross_validated_error = choice.error * spread**2
         self.series = Spectrum.from_packed(
-            np.concatenate([pack_terms([()], n), pack_members(result.members, n)]),
+            np.concatenate([pack_terms([()], n), pack_padded(result.members, n)]),
             np.concatenate([[location + spread * result.constant], spread * result.coefficients]),
             n,
             standard_errors=spread * np.concatenate([[result.constant_error], result.errors]),

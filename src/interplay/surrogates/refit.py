@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
-from interplay.packing import PackedArray, pack
+from interplay.packing import PackedArray, pack_members
 from interplay.surrogates.boosting import Members
 from interplay.value_function import BoolArray, FloatArray
 from interplay.walsh import parities
@@ -82,16 +82,15 @@ def parity_columns(masks: BoolArray, members: Members) -> NDArray[np.float32]:
 
     float32, because sums of ±1 are exact in it: the Gram matrix costs half and loses nothing.
     """
-    return np.asarray(
-        parities(masks, pack_members(members, masks.shape[1]), dtype=np.float32), np.float32
-    )
+    packed = pack_padded(members, masks.shape[1])
+    columns: NDArray[np.float32] = parities(masks, packed, dtype=np.float32)
+    return columns
 
 
-def pack_members(members: Members, n: int) -> PackedArray:
+def pack_padded(members: Members, n: int) -> PackedArray:
     """Return padded rows of feature indices as packed terms."""
-    kept = np.zeros((len(members), n + 1), np.bool_)
-    np.put_along_axis(kept, members.astype(np.intp), True, axis=1)  # index -1 is the spare column
-    return pack(kept[:, :n])
+    real = members >= 0
+    return pack_members(members[real].astype(np.intp), real.sum(axis=1), n)
 
 
 def sizes(limit: int) -> list[int]:

@@ -1,0 +1,113 @@
+"""Boosted trees on masks: their spectrum is exact, their ensembles are independent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interplay.masks import all_masks
+from interplay.surrogates.boosting import BoostingOptions, Trees, boost, merge
+
+
+def grow(
+    masks: np.ndarray, target: np.ndarray, seed: int = 0, options: BoostingOptions | None = None
+) -> Trees:
+    """One ensemble that is judged on the rows it is grown on."""
+    ones = np.ones((len(masks), 1))
+    options = options or BoostingOptions()
+    return boost(masks, target[:, None], ones, ones, np.random.default_rng(seed), options)
+
+
+def series(trees: Trees, masks: np.ndarray) -> np.ndarray:
+    """The value of the spectrum, from its definition."""
+    constant, members, coefficients = trees.spectrum(0, masks.shape[1])
+    total = np.full(len(masks), constant)
+    for row, coefficient in zip(members, coefficients, strict=True):
+        kept = masks[:, row[row >= 0]].sum(axis=1)
+        total += coefficient * (-1.0) ** kept
+    return total
+
+
+@given(
+    n=st.integers(1, 7),
+    depth=st.integers(1, 5),
+    m=st.integers(2, 60),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_spectrum_is_the_trees(n: int, depth: int, m: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    masks = rng.random((m, n)) < 0.5
+    options = BoostingOptions(depth=depth, rounds=10, min_rows=1, feature_share=0.8)
+    trees = grow(masks, rng.normal(size=m), seed, options)
+    assert series(trees, masks) == pytest.approx(trees.predictions[:, 0], abs=1e-5)
+
+
+def test_terms_are_sets_without_repetition() -> None:
+    rng = np.random.default_rng(0)
+    masks = rng.random((300, 6)) < 0.5
+    trees = grow(masks, rng.normal(size=300))
+    _, members, _ = trees.spectrum(0, 6)
+    sets = [tuple(row[row >= 0]) for row in members]
+    assert all(list(s) == sorted(set(s)) for s in sets)
+    assert len(set(sets)) == len(sets)
+    assert max(map(len, sets)) <= BoostingOptions().depth
+
+
+def test_learns_a_function_of_depth_four() -> None:
+    masks = all_masks(8)
+    target = masks[:, 0] * 2.0 + (masks[:, 1] & masks[:, 2]) - (masks[:, 3:7].all(axis=1)) * 3.0
+    trees = grow(masks, target, options=BoostingOptions(rounds=300))
+    error = np.square(trees.predictions[:, 0] - target).mean() / target.var()
+    assert error < 0.05
+
+
+def test_ensembles_do_not_see_each_other() -> None:
+    rng = np.random.default_rng(1)
+    masks = rng.random((120, 9)) < 0.5
+    targets = rng.normal(size=(120, 3))
+    weights = (rng.random((120, 3)) < 0.7).astype(float)
+    options = BoostingOptions(rounds=15, patience=15, feature_share=1.0)
+    together = boost(masks, targets, weights, 1 - weights, np.random.default_rng(0), options)
+    for j in range(3):
+        column = slice(j, j + 1)
+        alone = boost(
+            masks,
+            targets[:, column],
+            weights[:, column],
+            1 - weights[:, column],
+            np.random.default_rng(0),
+            options,
+        )
+        assert alone.predictions[:, 0] == pytest.approx(together.predictions[:, j], abs=1e-4)
+
+
+def test_rows_without_weight_do_not_count() -> None:
+    rng = np.random.default_rng(2)
+    masks = rng.random((200, 5)) < 0.5
+    target = masks[:, [0]] * 1.0
+    spoiled = target.copy()
+    spoiled[:50] = 1e3
+    weights = np.ones((200, 1))
+    weights[:50] = 0
+    trees = boost(masks, spoiled, weights, weights, np.random.default_rng(0), BoostingOptions())
+    assert trees.predictions[:50] == pytest.approx(target[:50], abs=0.05)
+
+
+def test_stops_early_on_noise() -> None:
+    rng = np.random.default_rng(3)
+    masks = rng.random((200, 10)) < 0.5
+    target = rng.normal(size=(200, 1))
+    train = np.zeros((200, 1))
+    train[:100] = 1
+    trees = boost(masks, target, train, 1 - train, np.random.default_rng(0), BoostingOptions())
+    assert len(trees.ensemble) < 40
+
+
+def test_merge_adds_equal_terms() -> None:
+    members = np.array([[-1, 2], [0, 1], [-1, 2], [-1, 0]], np.int32)
+    merged, coefficients = merge(members, np.array([1.0, 2.0, 3.0, 4.0]), 3)
+    found = {tuple(row): value for row, value in zip(merged, coefficients, strict=True)}
+    assert found == {(-1, 2): 4.0, (0, 1): 2.0, (-1, 0): 4.0}
