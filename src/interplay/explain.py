@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -142,13 +141,12 @@ def _names(
             "how many features are there? The value function carries no names: pass "
             "features=[name, ...], or features=n"
         )
-    if isinstance(given, str):
+    if isinstance(given, int):
+        names = feature_names(None, given)
+    elif isinstance(given, Sequence | np.ndarray) and not isinstance(given, str):
+        names = tuple(str(name) for name in given)
+    else:
         raise BadInput(f"features must be a sequence of names, or their number; got {given!r}")
-    names = (
-        tuple(str(name) for name in given)
-        if isinstance(given, Sequence | np.ndarray)
-        else feature_names(None, operator.index(given))
-    )
     if not names:
         raise BadInput("features is empty: there is nothing to ablate")
     if own is not None and len(names) != len(own):

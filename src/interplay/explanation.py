@@ -145,7 +145,10 @@ class Explanation:
             "diagnostics": list(self.notes),
             "energy": {str(order): share for order, share in self.spectrum.energy().items()},
             "main_effects": banzhaf.tolist(),
-            "top": [asdict(found) for found in self.top(SHOWN_INTERACTIONS)],
+            "top": [
+                asdict(found) | {"features": list(found.features), "names": list(found.names)}
+                for found in self.top(SHOWN_INTERACTIONS)
+            ],
             "spectrum": self.spectrum.to_dict(),
         }
 

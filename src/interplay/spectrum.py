@@ -312,6 +312,20 @@ class Spectrum:
             standard_errors=None if self.standard_errors is None else self.standard_errors[rows],
         )
 
+    def named(self, features: Sequence[str]) -> Spectrum:
+        """Return the same series over features of other names.
+
+        >>> Spectrum({(0,): 1.0}, n=1).named(["good"]).features
+        ('good',)
+        """
+        return Spectrum.from_packed(
+            self.packed,
+            self.coefficients,
+            self.n,
+            features=features,
+            standard_errors=self.standard_errors,
+        )
+
     def relabel(self, permutation: Sequence[int]) -> Spectrum:
         """Return the spectrum with feature i renumbered to ``permutation[i]``, names included.
 

@@ -53,8 +53,8 @@ class Auto(Surrogate):
     def predict(self, masks: BoolArray) -> FloatArray:
         return self.chosen.predict(masks)
 
-    def spectrum(self, max_terms: int | None = 200) -> Spectrum:
-        return self.chosen.spectrum(max_terms)
+    def walsh_series(self, max_terms: int | None) -> Spectrum:
+        return self.chosen.walsh_series(max_terms)
 
     def diagnostics(self) -> list[str]:
         self.chosen.faithfulness = self.faithfulness

@@ -46,8 +46,12 @@ class Surrogate(ABC):
         """Return the imitated values, float64 ``(m,)``, of masks bool ``(m, n)``."""
 
     @abstractmethod
+    def walsh_series(self, max_terms: int | None) -> Spectrum:
+        """Return the largest ``max_terms`` terms beside the constant, unnamed; None for all."""
+
     def spectrum(self, max_terms: int | None = 200) -> Spectrum:
         """Return the largest ``max_terms`` Walsh terms beside the constant; None for all."""
+        return self.walsh_series(max_terms).named(self.features)
 
     @property
     def fitted_method(self) -> str:
@@ -67,7 +71,7 @@ class SparseSurrogate(Surrogate):
     def predict(self, masks: BoolArray) -> FloatArray:
         return self.series.predict(masks)
 
-    def spectrum(self, max_terms: int | None = 200) -> Spectrum:
+    def walsh_series(self, max_terms: int | None) -> Spectrum:
         if max_terms is None:
             return self.series
         return self.series.truncate(max_terms + 1)  # the constant is not counted
