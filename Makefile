@@ -1,16 +1,16 @@
-# Everything runs in .venv, which the first command makes. Nothing has to be installed or activated by hand.
+# Everything runs in .venv, which the first command makes. Nothing is installed or activated by hand.
 PYTHON ?= python3
-# On Linux the public index serves torch with several GB of CUDA libraries. For the small CPU build:
-#   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Public Linux indexes serve torch with several GB of CUDA libraries. For the small CPU build:
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench clean wheel
+.PHONY: demo test check wheel peers clean
 
 demo: $(STAMP)
-	$(BIN)/interplay demo --report report.html
+	$(BIN)/interplay demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
@@ -29,6 +29,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
 	touch $@
+
+# Peers that the benchmarks compare with; their dependencies stay out of our environment.
+peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q spectralexplain==0.0.4
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
