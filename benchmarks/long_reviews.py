@@ -113,8 +113,8 @@ def report(rows: list[dict[str, Any]]) -> str:
     )
     return f"""# The demo model on long reviews
 
-{len(rows)} reviews of {WORDS[0]} to {WORDS[1]} words, words replaced by [MASK], target: the logit of
-the predicted class, {rows[0]["calls"] // rows[0]["n"]} calls per word. R² on {TEST_MASKS} further
+{len(rows)} reviews of {WORDS[0]} to {WORDS[1]} words, words replaced by [MASK], target: the
+logit of the predicted class, {rows[0]["calls"] // rows[0]["n"]} calls per word. R² on {TEST_MASKS} further
 uniform masks that no fit saw. "fit" is all of `ip.fit`, its evidence (five refits) included, in
 one thread; "model" is the time inside the value function (tokenization and forward passes).
 
