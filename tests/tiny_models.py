@@ -87,8 +87,12 @@ def save_gpt2(folder: Path, *, pad: bool = False) -> Path:
             show_progress=False,
         ),
     )
-    end = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **end).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<|endoftext|>",
+        eos_token="<|endoftext|>",
+        model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(folder)
     config = transformers.GPT2Config(
         vocab_size=tokenizer.get_vocab_size(),
         n_positions=128,

@@ -14,6 +14,7 @@ import torch
 import transformers
 from tiny_models import save_bert
 
+import interplay
 from interplay.errors import BadInput
 from interplay.lenses.text import TextValueFunction, text
 from interplay.models.hf_classifier import HFClassifier
@@ -145,6 +146,23 @@ def test_multi_label_and_single_output_models(tmp_path: Path) -> None:
     logit = text(REVIEW, model=tmp_path, target="logit:neutral")
     masks = random_masks(logit)
     np.testing.assert_allclose(probability(masks), 1 / (1 + np.exp(-logit(masks))), atol=1e-6)
+
+
+def test_demo_classifier_whatever_the_batch_and_order() -> None:
+    folder = Path(interplay.__file__).parent / "demo" / "sentiment"
+    if not (folder / "config.json").is_file():
+        pytest.skip("the demo classifier is not in the package yet")
+    review = (folder.parent / "short_review.txt").read_text(encoding="utf-8")
+    model = HFClassifier.load(folder)
+    for units, mask in [("word", None), ("word", "delete"), ("token", None)]:
+        value = text(review, model=model, units=units, mask=mask, batch_size=1)
+        masks = random_masks(value, 24)
+        expected = value(masks)
+        if units == "word":
+            logits = reference(folder, [value.masked_text(row) for row in masks])
+            np.testing.assert_allclose(expected, value.target(logits), atol=1e-4)
+        batched = text(review, model=model, units=units, mask=mask, batch_size=10)
+        np.testing.assert_allclose(batched(masks[::-1])[::-1], expected, atol=1e-4)
 
 
 # --- token units

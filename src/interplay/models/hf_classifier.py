@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ class HFClassifier:
         self._text_config = config.get_text_config()
         self._pad_id: int | None = self._text_config.pad_token_id
         self._side: str | None = None  # of the padding; found out at the first batch
+        self._types = _reads_token_types(loaded)
         self._epsilon = float(torch.finfo(self.model.dtype).eps)
 
     @classmethod
@@ -186,13 +188,32 @@ class HFClassifier:
             where = slice(start, start + len(sequence))
             ids[row, where] = sequence
             attention[row, where] = 1
+        inputs = {"input_ids": ids, "attention_mask": attention}
+        if self._types:
+            inputs["token_type_ids"] = np.zeros_like(ids)
         with torch.inference_mode():
             result = self.model(
-                input_ids=torch.from_numpy(ids).to(self.device),
-                attention_mask=torch.from_numpy(attention).to(self.device),
+                **{name: torch.from_numpy(value).to(self.device) for name, value in inputs.items()}
             )
         logits: FloatArray = result.logits.double().cpu().numpy()
         return logits
+
+
+def _reads_token_types(loaded: Loaded) -> bool:
+    """Whether the tokenizer makes token types that the network reads (to some, 0 is not nothing).
+
+    Raises BadInput where one text has several types (XLNet), which token ids alone do not carry.
+    """
+    if "token_type_ids" not in loaded.tokenizer.model_input_names:
+        return False
+    if "token_type_ids" not in signature(loaded.network.forward).parameters:
+        return False
+    if any(loaded.tokenizer("a b", verbose=False).get("token_type_ids", ())):
+        raise BadInput(
+            f"{loaded.name!r} cannot be used: its tokenizer gives the tokens of one text several "
+            "token_type_ids, which interplay does not pass on; use another model"
+        )
+    return True
 
 
 def _batches(lengths: Sequence[int], batch_size: int, *, equal: bool) -> Iterator[list[int]]:

@@ -113,10 +113,15 @@ def load(
         raise
     except Exception as error:
         # transformers raises OSError, ValueError, RuntimeError and safetensors' own error here
-        raise BadInput(
-            f"cannot load {name!r} as a {what}: {_first_line(error)}. "
+        way_out = (
             f"It must have been saved with save_pretrained() by a ...{kind} model"
-        ) from error
+            if local
+            else "Check the name and the connection; offline, only models that the cache of the "
+            "Hugging Face Hub holds can be loaded"
+        )
+        raise BadInput(f"cannot load {name!r} as a {what}: {_first_line(error)}. {way_out}") from (
+            error
+        )
     missing = sorted(info["missing_keys"]) + sorted(key for key, *_ in info["mismatched_keys"])
     if missing:
         raise BadInput(

@@ -159,6 +159,19 @@ def text(
         holds no sequence classifier.
     MissingExtra
         If torch or transformers is not installed.
+
+    Notes
+    -----
+    Words and sentences are put together as text and tokenised like any text, so a capital or a
+    space is read as it then stands. Tokens are replaced or left out as ids, never re-tokenised.
+
+    Examples
+    --------
+    >>> value = text("not bad at all", model="folder")  # doctest: +SKIP
+    >>> value.features  # doctest: +SKIP
+    ('not', 'bad', 'at', 'all')
+    >>> value.masked_text(np.array([False, True, True, True]))  # doctest: +SKIP
+    '[MASK] bad at all'
     """
     _check_string("text", text)
     for name, given in (("mask", mask), ("target", target)):
