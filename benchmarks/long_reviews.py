@@ -116,7 +116,8 @@ def report(rows: list[dict[str, Any]]) -> str:
 {len(rows)} reviews of {WORDS[0]} to {WORDS[1]} words, words replaced by [MASK], target: the
 logit of the predicted class, {rows[0]["calls"] // rows[0]["n"]} calls per word. R² on
 {TEST_MASKS} further uniform masks that no fit saw. "fit" is all of `ip.fit`,
-its evidence (five refits) included, in one thread; "model" is the time inside the value function (tokenization and forward passes).
+its evidence (five refits) included, in one thread; "model" is the time inside the value function
+(tokenization and forward passes).
 
 Mean R²: {means}. Share of the fit in the model's time at n = {NEAR[0]} to {NEAR[1]}: {verdict}.
 

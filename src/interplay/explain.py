@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from interplay.evaluate import (
     evaluate,
     parse_budget,
 )
-from interplay.explanation import Cost, Explanation, versions
-from interplay.surrogates import MIN_MASKS, Surrogate, check_method, fit
+from interplay.explanation import Cost, Explanation, describe
+from interplay.surrogates import MIN_MASKS, check_method, fit
 from interplay.surrogates.exact import MAX_FEATURES
 from interplay.value_function import BoolArray, feature_names
 
@@ -107,27 +106,20 @@ def explain(
     fit_seconds = time.perf_counter() - fit_started
     if on_event:
         on_event(Finished(time.perf_counter() - started))
-    kept = masks.sum(axis=1)
-    return Explanation(
-        spectrum=surrogate.spectrum(),
-        faithfulness=surrogate.faithfulness,
+    return describe(
+        surrogate,
+        masks,
+        evaluation.values[:, 0],
         cost=Cost(evaluation.calls, evaluation.reused, evaluation.seconds, fit_seconds),
         config={
             "budget": parse_budget(budget).calls,
             "method": method,
-            "fitted": surrogate.fitted_method,
             "seed": seed,
             "store": None if store is None else str(store),
             "fingerprint": evaluation.fingerprint,
         },
         subject=dict(getattr(value_function, "subject", None) or _callable(value_function)),
-        target_name=own_targets[0] if own_targets else "value",
-        full=float(evaluation.values[kept.argmax(), 0]),
-        empty=float(evaluation.values[kept.argmin(), 0]),
-        notes=tuple(_diagnostics(surrogate)),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions(),
-        fitted=surrogate,
+        target=own_targets[0] if own_targets else "value",
     )
 
 
@@ -177,15 +169,3 @@ def _callable(value_function: Callable[..., Any]) -> dict[str, Any]:
     kind = type(value_function)
     name = getattr(value_function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
     return {"kind": "callable", "name": name}
-
-
-def _diagnostics(surrogate: Surrogate) -> list[str]:
-    sentences = surrogate.diagnostics()
-    whole, shown = surrogate.spectrum(None), surrogate.spectrum()
-    if len(shown) < len(whole):
-        share = 100 * shown.variance / whole.variance
-        sentences.append(
-            f"The spectrum shows the {len(shown) - 1} largest of {len(whole) - 1} terms, "
-            f"{share:.1f} % of the surrogate's variance."
-        )
-    return sentences

@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -60,7 +61,8 @@ class Explanation:
     subject
         what was explained, for reports.
     full, empty
-        the model's values with all features kept, and with none.
+        the model's values with all features kept, and with none; None where a recording has no
+        such mask.
     """
 
     spectrum: Spectrum
@@ -69,8 +71,8 @@ class Explanation:
     config: Mapping[str, Any]
     subject: Mapping[str, Any]
     target_name: str
-    full: float
-    empty: float
+    full: float | None
+    empty: float | None
     notes: tuple[str, ...]
     created: str
     versions: Mapping[str, str]
@@ -163,6 +165,56 @@ class Explanation:
         path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False), "utf-8")
         self.surrogate.spectrum(None).save(path.with_suffix(".npz"))
         return path
+
+
+def describe(
+    surrogate: Surrogate,
+    masks: BoolArray,
+    values: FloatArray,
+    *,
+    cost: Cost,
+    config: Mapping[str, Any],
+    subject: Mapping[str, Any],
+    target: str,
+) -> Explanation:
+    """Return the explanation that a fitted surrogate amounts to.
+
+    Parameters
+    ----------
+    surrogate
+        what ``interplay.fit`` returned for ``masks`` and ``values``.
+    masks, values
+        bool ``(m, n)`` and float ``(m,)``; the values at the full and the empty mask are read off.
+    cost, config, subject, target
+        see :class:`Explanation`; the method that was fitted is added to ``config``.
+    """
+    spectrum = surrogate.spectrum()
+    notes = surrogate.diagnostics()
+    whole = surrogate.spectrum(None)
+    if len(spectrum) < len(whole):
+        share = 100 * spectrum.variance / whole.variance
+        notes.append(
+            f"The spectrum shows the {len(spectrum) - 1} largest of {len(whole) - 1} terms, "
+            f"{share:.1f} % of the surrogate's variance."
+        )
+    return Explanation(
+        spectrum=spectrum,
+        faithfulness=surrogate.faithfulness,
+        cost=cost,
+        config={**config, "fitted": surrogate.fitted_method},
+        subject=subject,
+        target_name=target,
+        full=_value_at(masks.all(axis=1), values),
+        empty=_value_at(~masks.any(axis=1), values),
+        notes=tuple(notes),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+        fitted=surrogate,
+    )
+
+
+def _value_at(rows: BoolArray, values: FloatArray) -> float | None:
+    return float(values[rows].mean()) if rows.any() else None
 
 
 def load(path: str | Path) -> Explanation:

@@ -1,0 +1,77 @@
+"""``interplay explain``: a text and a model in, what acts together out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import interplay as ip
+from interplay.cli.output import Output, progress
+from interplay.errors import BadInput
+
+
+def explain(
+    text: str | None = None,
+    /,
+    *,
+    file: Path | None = None,
+    model: str,
+    units: str = "word",
+    mask: str | None = None,
+    target: str | None = None,
+    budget: str = "500",
+    method: str = "auto",
+    seed: int = 0,
+    store: Path = Path("runs.db"),
+    output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
+) -> None:
+    """Explain a classifier's output on a text.
+
+    Parameters
+    ----------
+    text
+        The text itself; or give --file.
+    file
+        Read the text from this file (UTF-8).
+    model
+        Folder of a Hugging Face sequence classifier, or hf:ID.
+    units
+        What is masked at a time: word, sentence or token.
+    mask
+        What stands for a masked unit: "[MASK]", "[UNK]", "delete", or any text such as "...".
+    target
+        logit:LABEL, prob:LABEL or margin:A|B; by default the logit of the predicted label.
+    budget
+        Most evaluations of the model.
+    method
+        auto, proxyspex, lasso or exact.
+    seed
+        Of every random choice.
+    store
+        SQLite file that keeps every evaluation: an interrupted run goes on where it was.
+    """
+    output.check()
+    value_function = ip.text(_read(text, file), model=model, units=units, mask=mask, target=target)
+    with progress() as on_event:
+        explanation = ip.explain(
+            value_function,
+            budget=budget,
+            method=method,
+            seed=seed,
+            store=store,
+            on_event=on_event,
+        )
+    output.present(explanation)
+
+
+def _read(text: str | None, file: Path | None) -> str:
+    if (text is None) == (file is None):
+        raise BadInput("give either a text or --file FILE")
+    if file is None:
+        return text or ""
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {file}: {error}") from error
