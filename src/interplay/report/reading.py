@@ -1,0 +1,359 @@
+"""A summary as a person reads it: the words in their order, signs as words, what acts together."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from interplay.errors import BadInput
+from interplay.report.numbers import Scale, count, duration, elide, percent
+
+FORMAT = "interplay.run"
+LEVELS = 6
+"""Shades on either side of nothing."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of the text: a unit that was ablated, or (``feature`` None) what stands between."""
+
+    text: str
+    feature: int | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One feature as it stands in a phrase: what goes before it, its name, which of its like."""
+
+    feature: int
+    gap: str
+    name: str
+    occurrence: int
+    """1, 2, ... where several features have this name; 0 where it is the only one."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One interaction, ready to be shown."""
+
+    features: tuple[int, ...]
+    parts: tuple[Part, ...]
+    value: float
+    low: float | None
+    high: float | None
+    share: float
+    signed: str
+    interval: str
+
+    @property
+    def order(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The one place that knows how a summary is put into words; HTML and terminal only lay it out.
+
+    Parameters
+    ----------
+    summary
+        what ``Explanation.to_dict()`` returns
+
+    Raises
+    ------
+    BadInput
+        where ``summary`` is not of the format ``interplay.run``, or lacks a part of it
+    """
+
+    summary: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.summary.get("format") != FORMAT:
+            raise BadInput(
+                f'this is not the summary of a run: its "format" is '
+                f'{self.summary.get("format")!r} and should be "{FORMAT}"; '
+                "pass what Explanation.to_dict() returns"
+            )
+        wanted = (
+            "trust faithfulness subject features target values cost config diagnostics energy "
+            "main_effects top versions created"
+        )
+        missing = [key for key in wanted.split() if key not in self.summary]
+        if missing:
+            raise BadInput(
+                f"the summary of the run lacks {', '.join(missing)}; "
+                "it was cut short or edited: run the explanation again"
+            )
+
+    # ---- what is explained
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.summary["features"])
+
+    @cached_property
+    def subject(self) -> Mapping[str, Any]:
+        subject: Mapping[str, Any] = self.summary["subject"]
+        return subject
+
+    @cached_property
+    def kind(self) -> str:
+        """``"text"`` where the subject is a text that says where its units are; ``"callable"``."""
+        if self.subject.get("kind") != "text":
+            return "callable"
+        text, spans = self.subject.get("text"), self.subject.get("spans")
+        if not isinstance(text, str) or spans is None or len(spans) != len(self.features):
+            return "callable"
+        return "text" if _in_order(spans, len(text)) else "callable"
+
+    @property
+    def noun(self) -> str:
+        """What one feature is called: ``"word"``, ``"sentence"``, ..., or ``"feature"``."""
+        return str(self.subject.get("units") or "feature")
+
+    @property
+    def target(self) -> str:
+        return str(self.summary["target"])
+
+    @property
+    def title(self) -> str:
+        """A short name of the subject, for the window and the list of files."""
+        text = self.subject.get("text") or self.subject.get("name") or self.target
+        return elide(str(text), 60)
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """The text, cut at its units: the pieces joined are the text, character for character."""
+        text, done = str(self.subject["text"]), 0
+        pieces: list[Piece] = []
+        for feature, (start, end) in enumerate(self.subject["spans"]):
+            if start > done:
+                pieces.append(Piece(text[done:start], None))
+            pieces.append(Piece(text[start:end], feature))
+            done = end
+        if done < len(text):
+            pieces.append(Piece(text[done:], None))
+        return pieces
+
+    # ---- how far to trust it, and what it cost
+
+    @property
+    def verdict(self) -> str:
+        return str(self.summary["trust"]["verdict"])
+
+    @property
+    def sentence(self) -> str:
+        return str(self.summary["trust"]["sentence"])
+
+    @property
+    def calls(self) -> str:
+        """Evaluations that were made, and those that were there already."""
+        made, reused = int(self.summary["cost"]["calls"]), int(self.summary["cost"]["reused"])
+        if not made:
+            return f"no calls, {count(reused, 'stored evaluation')}"
+        words = count(made, "call")
+        return f"{words}, {count(reused, 'stored evaluation')} reused" if reused else words
+
+    @property
+    def seconds(self) -> str:
+        cost = self.summary["cost"]
+        return (
+            f"{duration(float(cost['model_seconds']))} in the model, "
+            f"{duration(float(cost['fit_seconds']))} in the fit"
+        )
+
+    @property
+    def ends(self) -> str | None:
+        """What the whole subject and the empty one score."""
+        full, empty = self.summary["values"].get("full"), self.summary["values"].get("empty")
+        if full is None or empty is None:
+            return None
+        scale = Scale.of([full, empty])
+        return (
+            f"{self.target} is {scale.plain(full)} with every {self.noun} in place, "
+            f"{scale.plain(empty)} with none"
+        )
+
+    @property
+    def diagnostics(self) -> list[str]:
+        return [str(sentence) for sentence in self.summary["diagnostics"]]
+
+    @cached_property
+    def faithfulness(self) -> tuple[float, float, float] | None:
+        """Value, low end and high end; None where it could not be measured."""
+        measured = self.summary["faithfulness"]
+        value, low, high = (measured.get(key) for key in ("value", "low", "high"))
+        if value is None or not math.isfinite(value):
+            return None
+        low = -math.inf if low is None else float(low)
+        high = math.inf if high is None else float(high)
+        return float(value), low, high
+
+    @property
+    def evidence(self) -> str:
+        """The faithfulness and its interval, in words."""
+        law = self.summary["faithfulness"]["distribution"]
+        if law == "exact":
+            return "Every mask was evaluated, so nothing is left to predict: R² is 1."
+        if self.faithfulness is None:
+            return "It could not be measured: there were too few masks to set some aside."
+        value, low, high = self.faithfulness
+        low_end = f"{low:.2f}" if math.isfinite(low) else "without a lower end"
+        return (
+            f"R² on masks that the fit has not seen: {value:.2f}, "
+            f"90 % interval {low_end} to {high:.2f} ({law} masks)."
+        )
+
+    # ---- single features
+
+    @cached_property
+    def main_effects(self) -> list[float]:
+        return [float(effect) for effect in self.summary["main_effects"]]
+
+    @cached_property
+    def scale(self) -> Scale:
+        """How every effect and interaction of this run is written."""
+        return Scale.of([*self.main_effects, *(float(row["value"]) for row in self.summary["top"])])
+
+    @cached_property
+    def largest_effect(self) -> float:
+        return max((abs(effect) for effect in self.main_effects), default=0.0)
+
+    def level(self, feature: int) -> int:
+        """The shade of a feature: 1 to 6 where it raises the target, -1 to -6 where it lowers it.
+
+        It grows with the square root of the effect: few words carry most of the weight, and on a
+        linear scale all others would look like nothing.
+        """
+        effect = self.main_effects[feature]
+        if not self.largest_effect:
+            return 0
+        depth = round(LEVELS * math.sqrt(abs(effect) / self.largest_effect))
+        return depth if effect > 0 else -depth
+
+    def effect_at(self, level: int) -> str:
+        """The effect at which the shade ``level`` is reached, for the legend."""
+        return self.scale.signed(math.copysign((level / LEVELS) ** 2, level) * self.largest_effect)
+
+    def strongest(self, sign: int, k: int) -> list[int]:
+        """The k features that raise (``sign`` 1) or lower (-1) the target most, strongest first."""
+        signed = [(-sign * effect, i) for i, effect in enumerate(self.main_effects)]
+        return [i for key, i in sorted(signed)[:k] if key < 0]
+
+    # ---- what acts together
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The listed terms of every order, strongest first."""
+        return [self.row(term) for term in self.summary["top"]]
+
+    @cached_property
+    def together(self) -> list[Row]:
+        """The interactions: the listed terms of two features or more."""
+        return [row for row in self.rows if row.order >= 2]
+
+    def row(self, term: Mapping[str, Any]) -> Row:
+        """Put one term of the form of ``summary["top"]`` into words."""
+        features = tuple(sorted(int(i) for i in term["features"]))
+        value, low, high = float(term["value"]), term.get("low"), term.get("high")
+        if low is None or high is None or low == high:
+            interval = ""
+        else:
+            interval = f"{self.scale.signed(low)} to {self.scale.signed(high)}"
+        signed = self.scale.signed(value)
+        share = float(term.get("share") or 0.0)
+        return Row(features, self.phrase(features), value, low, high, share, signed, interval)
+
+    @cached_property
+    def energy(self) -> list[tuple[int, float, str]]:
+        """Order, share of the variance, and the share in words; lowest order first."""
+        shares = sorted(
+            (int(order), float(share)) for order, share in self.summary["energy"].items()
+        )
+        return [(order, share, percent(share)) for order, share in shares]
+
+    @cached_property
+    def _occurrences(self) -> list[int]:
+        names = [name.casefold() for name in self.features]
+        total, seen = Counter(names), Counter[str]()
+        seen_at = []
+        for name in names:
+            seen[name] += 1
+            seen_at.append(seen[name] if total[name] > 1 else 0)
+        return seen_at
+
+    def phrase(self, features: Sequence[int]) -> tuple[Part, ...]:
+        """The names of ``features`` in the order of the text, with what stands between them.
+
+        Neighbours keep the text between them; others are joined by an ellipsis. Features that have
+        no order are joined by a multiplication sign.
+        """
+        parts: list[Part] = []
+        for feature in sorted(features):
+            if not parts:
+                gap = ""
+            elif self.kind != "text":
+                gap = " × "
+            elif feature == parts[-1].feature + 1:
+                spans = self.subject["spans"]
+                between = str(self.subject["text"])[spans[feature - 1][1] : spans[feature][0]]
+                gap = re.sub(r"\s+", " ", between)
+            else:
+                gap = " … "
+            occurrence = self._occurrences[feature]
+            parts.append(Part(feature, gap, self.features[feature], occurrence))
+        return tuple(parts)
+
+    def inside(self, phrase: str) -> tuple[int, ...]:
+        """The features that lie within the first occurrence of ``phrase`` in the text, or none."""
+        start = str(self.subject.get("text", "")).find(phrase) if self.kind == "text" else -1
+        if start < 0:
+            return ()
+        spans = enumerate(self.subject["spans"])
+        return tuple(i for i, (a, b) in spans if a < start + len(phrase) and b > start)
+
+    # ---- how it was made
+
+    @property
+    def command(self) -> str | None:
+        command = self.summary["config"].get("command")
+        return str(command) if command else None
+
+    @property
+    def configuration(self) -> list[tuple[str, str]]:
+        """Everything that was set or chosen, as name and value."""
+        config, subject = self.summary["config"], self.subject
+        method = str(config.get("method"))
+        fitted = config.get("fitted")
+        rows: list[tuple[str, Any]] = [
+            (f"{self.noun}s", f"{len(self.features):,}"),
+            ("target", self.target),
+            ("value function", subject.get("name")),
+            ("model", subject.get("model")),
+            (f"ablated {self.noun}s become", subject.get("mask")),
+            ("budget", config.get("budget")),
+            (
+                "method",
+                f"{method}, which chose {fitted}" if fitted not in (None, method) else method,
+            ),
+            ("seed", config.get("seed")),
+            ("store", config.get("store") or "none"),
+            ("fingerprint", config.get("fingerprint")),
+            ("made", self.summary["created"]),
+            ("versions", ", ".join(f"{k} {v}" for k, v in self.summary["versions"].items())),
+        ]
+        return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _in_order(spans: Sequence[Sequence[int]], length: int) -> bool:
+    done = 0
+    for span in spans:
+        if len(span) != 2 or not done <= span[0] <= span[1] <= length:
+            return False
+        done = span[1]
+    return True

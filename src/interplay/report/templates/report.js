@@ -1,0 +1,162 @@
+(() => {
+  const host = document.currentScript.previousElementSibling;
+  // A notebook inserts the page as a fragment, and fragments do not open declarative shadow roots.
+  const template = host.querySelector("template");
+  if (!host.shadowRoot && template) {
+    host.attachShadow({ mode: "open" }).append(template.content);
+    template.remove();
+  }
+  const root = host.shadowRoot;
+  const { terms, effects, noun } = JSON.parse(root.querySelector(".links").textContent);
+  const subject = root.querySelector(".subject");
+  const units = [...subject.querySelectorAll("[data-i]")];
+  const panel = root.querySelector(".panel");
+  const hint = panel.firstElementChild;
+  const rows = [...root.querySelectorAll("tr[data-f]")];
+  const byUnit = units.map(() => []);
+  for (const term of terms) for (const i of term.f) byUnit[i].push(term);
+  let pinned = null;
+  let active = 0;
+
+  const name = (i) => (units[i].querySelector("bdi") || units[i]).textContent;
+  const element = (tag, text, cls) => {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (cls) made.className = cls;
+    return made;
+  };
+  const phrase = (f) => f.map((i, k) => (k === 0 ? "" : f[k - 1] + 1 === i && subject.matches(".text") ? " " : " … ") + name(i)).join("");
+
+  function clear() {
+    subject.classList.remove("focus");
+    for (const unit of units) {
+      unit.classList.remove("here", "partner");
+      if (unit.dataset.sign) unit.classList.remove(unit.dataset.sign);
+      delete unit.dataset.sign;
+      delete unit.dataset.v;
+    }
+    for (const row of rows) row.classList.remove("lit");
+    root.querySelector(".arcs")?.remove();
+  }
+
+  function mark(i, term) {
+    const unit = units[i];
+    if (unit.classList.contains("partner") || unit.classList.contains("here")) return; // strongest first
+    unit.classList.add("partner");
+    if (subject.matches(".text")) {
+      unit.dataset.sign = term.raises ? "up" : "down";
+      unit.classList.add(unit.dataset.sign);
+    }
+    unit.dataset.v = term.value;
+  }
+
+  function arcs(i, found) {
+    if (!subject.matches(".text")) return;
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", "arcs");
+    svg.setAttribute("aria-hidden", "true");
+    const frame = subject.parentElement.getBoundingClientRect();
+    const top = (unit) => {
+      const box = unit.getClientRects()[0];
+      return [box.left + box.width / 2 - frame.left, box.top - frame.top];
+    };
+    const [x, y] = top(units[i]);
+    const drawn = new Set();
+    for (const term of found) for (const j of term.f) {
+      if (j === i || drawn.has(j)) continue;
+      drawn.add(j);
+      const [u, v] = top(units[j]);
+      const lift = Math.min(y, v) - Math.min(70, 14 + Math.hypot(u - x, v - y) / 5);
+      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      path.setAttribute("d", `M${x} ${y}C${x} ${lift} ${u} ${lift} ${u} ${v}`);
+      path.setAttribute("stroke-width", 1.2 + 3 * term.weight);
+      if (!term.raises) path.setAttribute("class", "down");
+      svg.append(path);
+    }
+    subject.parentElement.append(svg);
+  }
+
+  function describe(i, found) {
+    const list = element("ul");
+    for (const term of found) {
+      const item = element("li", undefined, term.raises ? "up" : "down");
+      item.append(element("b", term.value), element("span", phrase(term.f)));
+      if (term.interval) item.append(element("small", term.interval));
+      list.append(item);
+    }
+    const alone = element("p", `${effects[i]} by itself`);
+    const together = element("p", found.length ? "and together:" : `It acts together with no other ${noun}.`);
+    panel.replaceChildren(element("h3", name(i)), alone, together, list);
+  }
+
+  function show(i) {
+    clear();
+    const found = byUnit[i];
+    units[i].classList.add("here");
+    if (found.length) subject.classList.add("focus");
+    for (const term of found) for (const j of term.f) if (j !== i) mark(j, term);
+    for (const row of rows) if (row.dataset.f.split(" ").includes(String(i))) row.classList.add("lit");
+    arcs(i, found);
+    describe(i, found);
+  }
+
+  function rest() {
+    if (pinned !== null) return show(pinned);
+    clear();
+    panel.replaceChildren(hint);
+  }
+
+  function pin(i) {
+    if (pinned !== null) units[pinned].setAttribute("aria-selected", "false");
+    pinned = i === pinned ? null : i;
+    if (pinned !== null) units[pinned].setAttribute("aria-selected", "true");
+    if (i === null) rest();
+  }
+
+  function go(i) {
+    units[active].tabIndex = -1;
+    active = Math.min(Math.max(i, 0), units.length - 1);
+    units[active].tabIndex = 0;
+    units[active].focus();
+  }
+
+  const unitOf = (event) => event.target.closest("[data-i]");
+  subject.addEventListener("pointerover", (event) => {
+    const unit = unitOf(event);
+    if (unit && pinned === null) show(Number(unit.dataset.i));
+  });
+  subject.addEventListener("pointerleave", rest);
+  subject.addEventListener("focusin", (event) => show(Number(unitOf(event).dataset.i)));
+  subject.addEventListener("focusout", rest);
+  subject.addEventListener("click", (event) => {
+    const unit = unitOf(event);
+    if (!unit) return pin(null);
+    go(Number(unit.dataset.i));
+    pin(Number(unit.dataset.i));
+  });
+  subject.addEventListener("keydown", (event) => {
+    const backwards = getComputedStyle(subject).direction === "rtl";
+    const steps = {
+      ArrowRight: backwards ? -1 : 1, ArrowLeft: backwards ? 1 : -1, ArrowDown: 1, ArrowUp: -1,
+      Home: -Infinity, End: Infinity,
+    };
+    if (event.key in steps) go(active + steps[event.key]);
+    else if (event.key === "Enter" || event.key === " ") pin(active);
+    else if (event.key === "Escape") pin(null);
+    else return;
+    event.preventDefault();
+  });
+  for (const row of rows) {
+    const f = row.dataset.f.split(" ").map(Number);
+    const term = { f, value: row.querySelector(".value").textContent, raises: row.classList.contains("up") };
+    row.addEventListener("pointerenter", () => {
+      clear();
+      subject.classList.add("focus");
+      for (const i of f) mark(i, term);
+      row.classList.add("lit");
+    });
+    row.addEventListener("pointerleave", rest);
+  }
+  root.querySelector("main").classList.add("live");
+  panel.hidden = false;
+})();
