@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.interactions import Interaction, Interactions
@@ -39,7 +40,14 @@ class Restored(SparseSurrogate):
 
     method: ClassVar[str] = "restored"
 
-    def fit(self, masks: BoolArray, values: FloatArray, *, rng: np.random.Generator) -> Self:
+    def fit(
+        self,
+        masks: BoolArray,
+        values: FloatArray,
+        *,
+        folds: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> Self:
         raise BadInput("the surrogate of a saved run cannot be fitted again; use interplay.fit")
 
 
@@ -204,8 +212,8 @@ def describe(
         config={**config, "fitted": surrogate.fitted_method},
         subject=subject,
         target_name=target,
-        full=_value_at(masks.all(axis=1), values),
-        empty=_value_at(~masks.any(axis=1), values),
+        full=_value_at(masks.sum(axis=1) == masks.shape[1], values),
+        empty=_value_at(masks.sum(axis=1) == 0, values),
         notes=tuple(notes),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),

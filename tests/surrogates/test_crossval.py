@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interplay.surrogates.crossval import assign_folds, held_out
-from interplay.surrogates.lasso import Lasso
+from interplay.surrogates.crossval import assign_folds, errors_of_others
 
 
 @given(n=st.integers(1, 8), m=st.integers(1, 80), seed=st.integers(0, 2**32 - 1))
@@ -31,7 +30,7 @@ def test_folds_are_even() -> None:
     assert sizes.max() - sizes.min() <= 1
 
 
-def test_too_few_masks_cannot_be_trusted() -> None:
-    masks = np.array([[True, False], [False, True], [True, True]])
-    evidence = held_out(Lasso, masks, np.arange(3.0), np.random.default_rng(0))
-    assert evidence.verdict == "do not trust"
+def test_errors_of_others_leave_the_own_fold_out() -> None:
+    errors = np.random.default_rng(0).random((4, 2, 3))
+    for fold, others in enumerate(errors_of_others(errors)):
+        assert np.allclose(others, np.delete(errors, fold, axis=0).sum(axis=0))

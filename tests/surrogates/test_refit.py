@@ -56,10 +56,11 @@ def test_choose_finds_how_many_terms_there_are() -> None:
     candidates = ranking(masks, 30)
     values = parity_columns(masks, candidates.members[:6]) @ np.linspace(2, 1, 6)
     folds = assign_folds(masks, rng, 5)
-    choice = choose([candidates] * 5, masks, values, folds)
+    choice, out_of_fold = choose([candidates] * 5, masks, values, folds)
+    assert out_of_fold[folds >= 0] == pytest.approx(values[folds >= 0], abs=0.2)
     assert choice.size in (5, 7)  # the lengths tried around 6
     noisy = values + rng.normal(size=400)
-    assert choose([candidates] * 5, masks, noisy, folds).size < 15
+    assert choose([candidates] * 5, masks, noisy, folds)[0].size < 15
 
 
 def test_ranking_breaks_ties_by_features_and_drops_zeros() -> None:

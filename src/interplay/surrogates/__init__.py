@@ -8,11 +8,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from interplay.errors import BadInput, unknown
-from interplay.metrics import Estimate
+from interplay.metrics import Estimate, faithfulness
 from interplay.packing import pack
 from interplay.surrogates.auto import Auto
 from interplay.surrogates.base import SparseSurrogate, Surrogate
-from interplay.surrogates.crossval import held_out
+from interplay.surrogates.crossval import assign_folds
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.proxyspex import ProxySpex
@@ -103,13 +103,15 @@ def fit(
         )
     order = np.lexsort((values, *pack(masks).T))
     masks, values = masks[order], values[order]
-    fit_rng, evidence_rng = np.random.default_rng(seed).spawn(2)
+    fold_rng, fit_rng, evidence_rng = np.random.default_rng(seed).spawn(3)
     with threadpool_limits(limits=1, user_api="blas"):
-        surrogate = chosen().fit(masks, values, rng=fit_rng)
-        surrogate.features = names
-        surrogate.faithfulness = (
-            Estimate(1.0, 1.0, 1.0, "exact")
-            if complete and method in ("auto", "exact")
-            else held_out(chosen, masks, values, evidence_rng)
+        surrogate = chosen().fit(masks, values, folds=assign_folds(masks, fold_rng), rng=fit_rng)
+    surrogate.features = names
+    if surrogate.fitted_method == "exact":
+        surrogate.faithfulness = Estimate(1.0, 1.0, 1.0, "exact")
+    else:
+        tested = np.isfinite(surrogate.out_of_fold)
+        surrogate.faithfulness = faithfulness(
+            values[tested], surrogate.out_of_fold[tested], evidence_rng
         )
     return surrogate

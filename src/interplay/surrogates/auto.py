@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
+from interplay.surrogates.crossval import errors_of_others
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.proxyspex import ProxySpex
@@ -26,24 +28,40 @@ class Auto(Surrogate):
     """
 
     method: ClassVar[str] = "auto"
+    chosen: Surrogate
 
-    def fit(self, masks: BoolArray, values: FloatArray, *, rng: np.random.Generator) -> Self:
-        members: list[Surrogate]
+    def fit(
+        self,
+        masks: BoolArray,
+        values: FloatArray,
+        *,
+        folds: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> Self:
+        self._scores = {}
         if is_complete(masks):
-            members = [Exact().fit(masks, values, rng=rng)]
-        else:
-            members = [
-                member().fit(masks, values, rng=child)
-                for member, child in zip(MEMBERS, rng.spawn(len(MEMBERS)), strict=True)
-            ]
-        self.chosen = min(members, key=lambda member: member.cross_validated_error)
-        self.cross_validated_error = self.chosen.cross_validated_error
-        variance = float(values.var())
-        self._scores = {
-            member.method: 1 - member.cross_validated_error / variance
-            for member in members
-            if variance > 0
-        }
+            self.chosen = Exact().fit(masks, values, folds=folds, rng=rng)
+            self.out_of_fold = self.chosen.out_of_fold
+            return self
+        members = [
+            member().fit(masks, values, folds=folds, rng=child)
+            for member, child in zip(MEMBERS, rng.spawn(len(MEMBERS)), strict=True)
+        ]
+        tested = np.isfinite(members[0].out_of_fold)
+        errors = np.zeros((max(folds.max() + 1, 1), len(members)))
+        for j, member in enumerate(members):
+            squares = np.square(values - member.out_of_fold)[tested]
+            errors[:, j] = np.bincount(np.maximum(folds[tested], 0), squares, len(errors))
+        self.chosen = members[errors.sum(axis=0).argmin()]
+        # as in the evidence of a member: who predicts a fold was chosen on the others
+        best = errors_of_others(errors).argmin(axis=1)[np.maximum(folds, 0)]
+        self.out_of_fold = np.choose(best, [member.out_of_fold for member in members])
+        variance = float(np.square(values[tested] - values[tested].mean()).sum())
+        if variance > 0:
+            self._scores = {
+                member.method: 1 - float(error) / variance
+                for member, error in zip(members, errors.sum(axis=0), strict=True)
+            }
         return self
 
     @property

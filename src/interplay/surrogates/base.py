@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.metrics import Estimate
 from interplay.spectrum import Spectrum
@@ -27,19 +28,30 @@ class Surrogate(ABC):
         n feature names.
     faithfulness
         held-out R² with a 90 % interval, every choice made again inside each fold.
-    cross_validated_error
-        mean squared error by the surrogate's own cross-validation, set by ``fit``; how ``"auto"``
-        compares its members. Slightly optimistic where it also chose hyper-parameters.
+    out_of_fold
+        float ``(m,)``, set by ``fit``: for every row what models predict that were not trained on
+        its fold, settings chosen on the other folds; NaN for rows in no fold. Faithfulness is
+        measured on these, and ``"auto"`` compares its members by them.
     """
 
     method: ClassVar[str]
     features: tuple[str, ...]
     faithfulness: Estimate
-    cross_validated_error: float
+    out_of_fold: FloatArray
 
     @abstractmethod
-    def fit(self, masks: BoolArray, values: FloatArray, *, rng: np.random.Generator) -> Self:
-        """Fit to masks bool ``(m, n)`` and finite values float64 ``(m,)``; return ``self``."""
+    def fit(
+        self,
+        masks: BoolArray,
+        values: FloatArray,
+        *,
+        folds: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> Self:
+        """Fit to masks bool ``(m, n)`` and finite values float64 ``(m,)``; return ``self``.
+
+        ``folds`` is what :func:`interplay.surrogates.crossval.assign_folds` returns.
+        """
 
     @abstractmethod
     def predict(self, masks: BoolArray) -> FloatArray:
@@ -67,6 +79,12 @@ class SparseSurrogate(Surrogate):
     """A surrogate that is a sparse Walsh series, ``self.series``, and nothing else."""
 
     series: Spectrum
+
+    def fit_constant(self, values: FloatArray, n: int) -> Self:
+        """Become the mean: for values that do not vary, or too few masks to learn from."""
+        self.series = Spectrum({(): float(values.mean())}, n, errors={(): 0.0})
+        self.out_of_fold = np.full(len(values), values.mean())
+        return self
 
     def predict(self, masks: BoolArray) -> FloatArray:
         return self.series.predict(masks)

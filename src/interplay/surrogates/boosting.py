@@ -25,7 +25,7 @@ class BoostingOptions:
 
     ``depth`` levels of splits, so terms have at most this order. ``rate`` shrinks each tree,
     ``ridge`` is added to the row count of a leaf, ``feature_share`` of the features may be split
-    in one round. Growth stops after ``patience`` rounds without a better validation error.
+    in one round. Growth stops after ``patience`` rounds without a better error on judging rows.
     """
 
     depth: int = 4
@@ -43,15 +43,13 @@ class Trees:
 
     ``features`` int32 ``(trees, 2^depth - 1)``, -1 where a node is not split; ``leaves`` float64
     ``(trees, 2^depth)``; ``ensemble`` int ``(trees,)``, whose tree it is; ``base`` float64
-    ``(ensembles,)``, what each starts from; ``predictions`` float64 ``(m, ensembles)`` for the
-    rows it was grown on.
+    ``(ensembles,)``, what each starts from.
     """
 
     features: NDArray[np.int32]
     leaves: FloatArray
     ensemble: NDArray[np.intp]
     base: FloatArray
-    predictions: FloatArray
 
     def spectrum(self, ensemble: int, n: int) -> tuple[float, Members, FloatArray]:
         """Return the exact Walsh series of one ensemble: constant, terms, coefficients.
@@ -112,12 +110,14 @@ def merge(members: Members, coefficients: FloatArray, n: int) -> tuple[Members, 
 def boost(
     masks: BoolArray,
     targets: FloatArray,
-    weights: FloatArray,
-    validation: FloatArray,
+    *,
+    train: FloatArray,
+    judge: FloatArray,
+    groups: NDArray[np.intp],
     rng: np.random.Generator,
     options: BoostingOptions,
 ) -> Trees:
-    """Grow one ensemble of trees per column of ``targets``, with early stopping.
+    """Grow one ensemble of trees per column of ``targets``.
 
     Parameters
     ----------
@@ -125,56 +125,46 @@ def boost(
         bool ``(m, n)``.
     targets
         float ``(m, b)``, best scaled to unit variance (the trees work in float32).
-    weights, validation
+    train, judge
         float ``(m, b)``: weight of a row in growing ensemble b, and in judging it.
+    groups
+        int ``(b,)``: ensembles that differ in nothing but their rows. How many rounds one keeps is
+        decided by the errors of the *others* in its group, so that the rows that judge it have no
+        part in it; an ensemble alone in its group judges itself.
     rng
         source of the features that may be split in each round.
     """
     n = masks.shape[1]
     columns = np.ascontiguousarray(masks.T, dtype=np.float32)
-    target, weight = targets.astype(np.float32), weights.astype(np.float32)
-    judge = validation.astype(np.float32)
-    base = (target * weight).sum(0) / weight.sum(0)
-    predicted = np.broadcast_to(base, target.shape).copy()
-    best_predicted = predicted.copy()
-    best_error = _errors(target, predicted, judge)
-    best_round = np.zeros(len(base), int)
-    live = np.arange(len(base))
-    grown: list[tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]] = []
+    target, weight = targets.astype(np.float32), train.astype(np.float32)
+    judging = judge.astype(np.float32)
+    base = (target * weight).sum(axis=0) / weight.sum(axis=0)
+    residual = target - base
+    errors = [(np.square(residual) * judging).sum(axis=0, dtype=np.float64)]
+    grown: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
     allowed = max(1, round(options.feature_share * n))
-    for round_ in range(1, options.rounds + 1):
+    together = (groups[:, None] == groups).astype(np.float64)
+    for _ in range(options.rounds):
         subset = np.sort(rng.permutation(n)[:allowed])
-        residual = (target[:, live] - predicted[:, live]) * weight[:, live]
         features, leaves, leaf = _grow(
-            masks, columns[subset], subset, residual, weight[:, live], options
+            masks, columns[subset], subset, residual * weight, weight, options
         )
-        predicted[:, live] += np.take_along_axis(leaves, leaf.T, axis=1).T
-        grown.append((live, features, leaves))
-        error = _errors(target[:, live], predicted[:, live], judge[:, live])
-        better = error < best_error[live] * (1 - 1e-4)
-        improved = live[better]
-        best_error[improved], best_round[improved] = error[better], round_
-        best_predicted[:, improved] = predicted[:, improved]
-        live = live[round_ - best_round[live] < options.patience]
-        if not len(live):
+        residual -= np.take_along_axis(leaves, leaf.T, axis=1).T
+        grown.append((features, leaves))
+        errors.append((np.square(residual) * judging).sum(axis=0, dtype=np.float64))
+        by_group = np.array(errors) @ together
+        if (len(grown) - by_group.argmin(axis=0) >= options.patience).all():
             break
-    ensemble = np.concatenate([which for which, _, _ in grown])
-    age = np.concatenate([np.full(len(which), i + 1) for i, (which, _, _) in enumerate(grown)])
-    keep = age <= best_round[ensemble]
+    alone = together.sum(axis=0) == 1
+    others = np.array(errors) @ (together - np.diag(~alone))
+    rounds = others.argmin(axis=0)
+    born, ensemble = np.nonzero(np.arange(len(grown))[:, None] < rounds)
     return Trees(
-        features=np.concatenate([features for _, features, _ in grown])[keep],
-        leaves=np.concatenate([leaves for _, _, leaves in grown])[keep].astype(np.float64),
-        ensemble=ensemble[keep],
+        features=np.array([features for features, _ in grown])[born, ensemble],
+        leaves=np.array([leaves for _, leaves in grown])[born, ensemble].astype(np.float64),
+        ensemble=ensemble,
         base=base.astype(np.float64),
-        predictions=best_predicted.astype(np.float64),
     )
-
-
-def _errors(
-    target: NDArray[np.float32], predicted: NDArray[np.float32], judge: NDArray[np.float32]
-) -> FloatArray:
-    errors: FloatArray = (np.square(target - predicted) * judge).sum(0, dtype=np.float64)
-    return errors
 
 
 def _grow(

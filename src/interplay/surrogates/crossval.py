@@ -1,24 +1,21 @@
-"""Cross-validation folds over masks, and the held-out predictions that faithfulness rests on."""
+"""Cross-validation folds over masks, shared by everything that a fit decides and reports.
+
+One set of folds serves hyper-parameters, the choice between methods, and the evidence. So that the
+evidence stays honest, whatever is predicted for a fold comes from models that were not trained on
+it, with settings chosen by the errors on the *other* folds: see :func:`errors_of_others`.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.metrics import Estimate, faithfulness
-from interplay.surrogates.base import Surrogate
 from interplay.value_function import BoolArray, FloatArray
 
 FOLDS = 5
-"""Folds that faithfulness is measured on."""
-
-TUNING_FOLDS = 5
-"""Folds inside a fit, for its hyper-parameters and its bag."""
 
 
-def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int) -> NDArray[np.intp]:
+def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int = FOLDS) -> NDArray[np.intp]:
     """Return the fold of every row, ``(m,)``: 0 .. k-1, or -1 for a row that is never tested.
 
     Equal masks share a fold, or a test row would have been seen. The full and the empty mask get
@@ -35,20 +32,11 @@ def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int) -> NDArray[
     return folds
 
 
-def held_out(
-    make: Callable[[], Surrogate], masks: BoolArray, values: FloatArray, rng: np.random.Generator
-) -> Estimate:
-    """Return the faithfulness of a method on uniform masks, by K-fold cross-validation.
+def errors_of_others(errors: FloatArray) -> FloatArray:
+    """Return for every fold (axis 0) the summed errors on all other folds, setting by setting.
 
-    The whole method, hyper-parameters included, is fitted again without each fold.
+    >>> errors_of_others(np.array([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]]))
+    array([[ 5., 13.], [ 4., 12.], [ 3., 11.]])
     """
-    folds = assign_folds(masks, rng, FOLDS)
-    predicted = np.full(len(values), np.nan)
-    for fold in range(folds.max() + 1):
-        test = folds == fold
-        if np.unique(masks[~test], axis=0).shape[0] < 2:
-            continue
-        surrogate = make().fit(masks[~test], values[~test], rng=rng)
-        predicted[test] = surrogate.predict(masks[test])
-    tested = np.isfinite(predicted)
-    return faithfulness(values[tested], predicted[tested], rng)
+    others: FloatArray = errors.sum(axis=0) - errors
+    return others

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.spectrum import Spectrum
@@ -31,7 +32,14 @@ class Exact(SparseSurrogate):
 
     method: ClassVar[str] = "exact"
 
-    def fit(self, masks: BoolArray, values: FloatArray, *, rng: np.random.Generator) -> Self:
+    def fit(
+        self,
+        masks: BoolArray,
+        values: FloatArray,
+        *,
+        folds: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> Self:
         n = masks.shape[1]
         if not is_complete(masks):
             raise BadInput(
@@ -42,5 +50,5 @@ class Exact(SparseSurrogate):
         row = _row_numbers(masks)
         mean = np.bincount(row, values, 2**n) / np.bincount(row, minlength=2**n)
         self.series = Spectrum.from_values(mean, n)
-        self.cross_validated_error = 0.0
+        self.out_of_fold = values.copy()
         return self

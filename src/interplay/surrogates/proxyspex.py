@@ -5,8 +5,8 @@ the largest terms that hold 95 % of the energy and refits those. This one differ
 
 - Half of the ensembles are grown on what a ridge regression of order 1 leaves over, because trees
   spend their depth on additive parts; the linear terms are added back in the spectrum.
-- Each ensemble leaves one fold out, stops early on it, and all are averaged: that is a bag, and at
-  the same time each fold has a list of terms that was made without it.
+- Each ensemble leaves one fold out, and all are averaged: that is a bag, and at the same time each
+  fold has a list of terms that was made without it.
 - How many terms are kept, and how strongly small ones are shrunk, is decided on those folds: no
   energy cut. The constant is always kept, and free.
 """
@@ -16,12 +16,12 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.packing import pack_terms
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SparseSurrogate
 from interplay.surrogates.boosting import BoostingOptions, Members, boost, merge
-from interplay.surrogates.crossval import TUNING_FOLDS, assign_folds
 from interplay.surrogates.refit import Ranking, choose, pack_padded, refit
 from interplay.value_function import BoolArray, FloatArray
 
@@ -34,20 +34,24 @@ class ProxySpex(SparseSurrogate):
     def __init__(self, options: BoostingOptions | None = None) -> None:
         self.options = options
 
-    def fit(self, masks: BoolArray, values: FloatArray, *, rng: np.random.Generator) -> Self:
+    def fit(
+        self,
+        masks: BoolArray,
+        values: FloatArray,
+        *,
+        folds: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> Self:
         m, n = masks.shape
         location, spread = float(values.mean()), float(values.std())
-        folds = assign_folds(masks, rng, TUNING_FOLDS)
         if spread <= 1e-12 * max(1.0, abs(location)) or folds.max() < 1:
-            self.series = Spectrum({(): location}, n, errors={(): 0.0})
-            self.cross_validated_error = spread**2
-            return self
+            return self.fit_constant(values, n)
         scaled = (values - location) / spread
         limit = min(max(m, 2 * n), max(600, 3 * n // 2))
         options = self.options or BoostingOptions(min_rows=int(np.clip(m // 40, 2, 10)))
         proposals = propose(masks, scaled, folds, rng, options)
         rankings = [Ranking.of(*proposal, limit) for proposal in proposals]
-        choice = choose(rankings, masks, scaled, folds)
+        choice, out_of_fold = choose(rankings, masks, scaled, folds)
         pooled = merge(
             np.concatenate([members for members, _ in proposals]),
             np.concatenate([coefficients for _, coefficients in proposals]) / len(proposals),
@@ -55,7 +59,7 @@ class ProxySpex(SparseSurrogate):
         )
         result = refit(Ranking.of(*pooled, limit), masks, scaled, choice)
         self.choice = choice
-        self.cross_validated_error = choice.error * spread**2
+        self.out_of_fold = location + spread * out_of_fold
         self.series = Spectrum.from_packed(
             np.concatenate([pack_terms([()], n), pack_padded(result.members, n)]),
             np.concatenate([[location + spread * result.constant], spread * result.coefficients]),
@@ -68,7 +72,7 @@ class ProxySpex(SparseSurrogate):
 def propose(
     masks: BoolArray,
     scaled: FloatArray,
-    folds: np.ndarray[tuple[int], np.dtype[np.intp]],
+    folds: NDArray[np.intp],
     rng: np.random.Generator,
     options: BoostingOptions,
 ) -> list[tuple[Members, FloatArray]]:
@@ -83,8 +87,15 @@ def propose(
     linear = [ridge(signs[folds != fold], scaled[folds != fold]) for fold in range(k)]
     fitted = np.stack([constant + signs @ slopes for constant, slopes in linear], axis=1)
     targets = np.concatenate([scaled[:, None] - fitted, np.repeat(scaled[:, None], k, 1)], axis=1)
-    judge = 1.0 - train
-    trees = boost(masks, targets, np.tile(train, 2), np.tile(judge, 2), rng, options)
+    trees = boost(
+        masks,
+        targets,
+        train=np.tile(train, 2),
+        judge=np.tile(1.0 - train, 2),
+        groups=np.repeat([0, 1], k),
+        rng=rng,
+        options=options,
+    )
     singles = np.full((n, options.depth), -1, np.int32)
     singles[:, -1] = np.arange(n)
     proposals = []

@@ -21,6 +21,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from interplay.packing import PackedArray, pack_members
 from interplay.surrogates.boosting import Members
+from interplay.surrogates.crossval import errors_of_others
 from interplay.value_function import BoolArray, FloatArray
 from interplay.walsh import parities
 
@@ -109,27 +110,44 @@ def sizes(limit: int) -> list[int]:
 
 def choose(
     rankings: list[Ranking], masks: BoolArray, values: FloatArray, folds: NDArray[np.intp]
-) -> Choice:
-    """Return the best setting by cross-validation; ``rankings[k]`` was made without fold k."""
+) -> tuple[Choice, FloatArray]:
+    """Return the best setting by cross-validation, and held-out predictions ``(m,)``.
+
+    ``rankings[k]`` was made without fold k. Its predictions for fold k are made with the setting
+    that is best on the other folds; rows in no fold get NaN.
+    """
     limit = min(len(ranking.weights) for ranking in rankings)
     lengths = sizes(limit)
-    squared = np.zeros((len(lengths), len(GAMMAS_AND_PENALTIES)))
+    predicted = np.full((len(lengths), len(GAMMAS_AND_PENALTIES), len(values)), np.nan)
+    squared = np.zeros((len(rankings), len(lengths), len(GAMMAS_AND_PENALTIES)))
     for fold, ranking in enumerate(rankings):
         test = folds == fold
         columns = parity_columns(masks, ranking.members[:limit])
         system = _System(columns[~test], values[~test])
-        unseen, truth = columns[test] - system.mean, values[test] - system.target_mean
+        unseen = columns[test] - system.mean
         for j, (gamma, penalty) in enumerate(GAMMAS_AND_PENALTIES):
             solutions = system.solve(ranking.scale(gamma)[:limit], penalty, lengths)
             for i, coefficients in enumerate(solutions):
-                predicted = unseen[:, : len(coefficients)] @ coefficients
-                squared[i, j] += np.square(truth - predicted).sum()
-    error = squared / (folds >= 0).sum()
-    best = error.min()
-    i = int(np.argmax(error.min(axis=1) <= best * (1 + PARSIMONY) + NEGLIGIBLE * values.var()))
-    j = int(error[i].argmin())
+                predicted[i, j, test] = system.target_mean + (
+                    unseen[:, : len(coefficients)] @ coefficients
+                )
+        squared[fold] = np.square(predicted[:, :, test] - values[test]).sum(axis=2)
+    negligible = NEGLIGIBLE * float(values.var()) * (folds >= 0).sum()
+    out_of_fold = np.full(len(values), np.nan)
+    for fold, others in enumerate(errors_of_others(squared)):
+        out_of_fold[folds == fold] = predicted[*_best(others, negligible), folds == fold]
+    total = squared.sum(axis=0)
+    i, j = _best(total, negligible)
     gamma, penalty = GAMMAS_AND_PENALTIES[j]
-    return Choice(lengths[i], gamma, float(penalty), float(error[i, j]))
+    error = float(total[i, j] / (folds >= 0).sum())
+    return Choice(lengths[i], gamma, float(penalty), error), out_of_fold
+
+
+def _best(errors: FloatArray, negligible: float) -> tuple[int, int]:
+    """The shortest list (axis 0) that is as good as the best, and its best setting (axis 1)."""
+    good = errors.min(axis=1) <= errors.min() * (1 + PARSIMONY) + negligible
+    i = int(np.argmax(good))
+    return i, int(errors[i].argmin())
 
 
 def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice) -> Refit:
