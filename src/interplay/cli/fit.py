@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +39,9 @@ def fit(
     """
     output.check()
     content = ip.read_recording(recording)
-    column, name = _column(content, target)
-    values = content.values[:, column]
+    columns = content.values.reshape(len(content.masks), -1)
+    column, name = _column(columns.shape[1], content.targets, target)
+    values = columns[:, column]
     started = time.perf_counter()
     surrogate = ip.fit(content.masks, values, method=method, features=content.features, seed=seed)
     output.present(
@@ -55,13 +57,12 @@ def fit(
     )
 
 
-def _column(content: ip.Recording, target: str | None) -> tuple[int, str]:
-    q = content.values.shape[1]
-    names = content.targets or tuple(str(j) for j in range(q))
+def _column(q: int, targets: Sequence[str] | None, target: str | None) -> tuple[int, str]:
+    names = targets or [str(j) for j in range(q)]
     if target is None:
         if q > 1:
             raise BadInput(f"the recording has {q} targets; add --target: {', '.join(names)}")
-        return 0, content.targets[0] if content.targets else "value"
+        return 0, targets[0] if targets else "value"
     if target not in names:
         raise unknown("target", target, names)
     return names.index(target), target
