@@ -12,9 +12,7 @@ import pytest
 import interplay
 
 DEMO = Path(interplay.__file__).parent / "demo"
-LIKED = (
-    "warmth impress happy gladly wonderful pleasure funny moving lovely generous beautifully not"
-)
+LIKED = "warmth impress happy gladly wonderful pleasure funny moving lovely generous not all"
 DISLIKED = (
     "slow bad forgettable neat stiff worse tired clumsy cheap bored hard neither fails little"
 )

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
-from rich.console import Console
 
 from interplay.cli.demo import demo
 from interplay.cli.explain import explain
@@ -23,6 +22,7 @@ app = App(
     help="Find the combinations of words that drive a model's behaviour, by ablation.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 for command in (demo, explain, fit, report):
     app.command(command)
@@ -33,27 +33,40 @@ def run(arguments: Sequence[str]) -> int:
 
     0: done. 1: it failed on the way (model, store, budget). 2: what was given cannot be used (an
     unknown flag, a file that is missing or damaged, an empty text). 130: interrupted by Ctrl-C.
+    With ``INTERPLAY_DEBUG=1`` in the environment an error shows its traceback.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    debug = os.environ.get("INTERPLAY_DEBUG") == "1"
     try:
         app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except CycloptsError as error:
-        errors.print(f"error: {error}", markup=False)
-        return USAGE
-    except InterplayError as error:
-        if os.environ.get("INTERPLAY_DEBUG") == "1":
-            raise
-        errors.print(f"error: {error}", markup=False)
-        for note in getattr(error, "__notes__", ()):
-            errors.print(note, markup=False)
-        return USAGE if isinstance(error, BadInput) else FAILED
-    except KeyboardInterrupt:
-        errors.print("interrupted; what was evaluated is in the store, running again goes on there")
-        return INTERRUPTED
+        known = arguments[:1] if arguments and arguments[0] in app else []
+        return _stop(USAGE, f"error: {error} See: {' '.join(['interplay', *known, '--help'])}")
+    except KeyboardInterrupt as stop:
+        return _stop(INTERRUPTED, ": ".join(["interrupted", *getattr(stop, "__notes__", ())]))
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except InterplayError as error:
+        if debug:
+            raise
+        notes = getattr(error, "__notes__", ())
+        code = USAGE if isinstance(error, BadInput) else FAILED
+        return _stop(code, " ".join([f"error: {error}", *notes]))
+    except Exception as error:
+        if debug:
+            raise
+        return _stop(
+            FAILED,
+            f"error: unexpected {type(error).__name__}: {error} (what was evaluated is stored; "
+            "INTERPLAY_DEBUG=1 shows where this happened)",
+        )
     return OK
+
+
+def _stop(code: int, message: str) -> int:
+    print(message, file=sys.stderr)
+    return code
 
 
 def main() -> None:

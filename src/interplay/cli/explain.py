@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def explain(
     text
         The text itself; or give --file.
     file
-        Read the text from this file (UTF-8).
+        Read the text from this file (UTF-8); - is standard input.
     model
         Folder of a Hugging Face sequence classifier, or hf:ID.
     units
@@ -53,8 +54,9 @@ def explain(
         SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
     output.check()
-    value_function = ip.text(_read(text, file), model=model, units=units, mask=mask, target=target)
-    with progress() as on_event:
+    content = _read(text, file)
+    with progress(store) as on_event:
+        value_function = ip.text(content, model=model, units=units, mask=mask, target=target)
         explanation = ip.explain(
             value_function,
             budget=budget,
@@ -67,11 +69,14 @@ def explain(
 
 
 def _read(text: str | None, file: Path | None) -> str:
-    if (text is None) == (file is None):
+    if text is not None and file is None:
+        return text
+    if file is None or text is not None:
         raise BadInput("give either a text or --file FILE")
-    if file is None:
-        return text or ""
     try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read {file}: {error}") from error
+        content = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file} is not UTF-8 text: {error}; convert it first") from error
+    except OSError as error:
+        raise BadInput(f"cannot read {file}: {error.strerror}") from error

@@ -47,15 +47,12 @@ class Output:
 
     def check(self) -> None:
         """Refuse before anything is paid for, not after."""
-        for path in (self.report, self.save):
-            if path is None:
-                continue
-            if path.exists() and not self.force:
-                raise BadInput(f"{path} exists; name another file, or add --force to overwrite it")
-            if not path.parent.is_dir():
-                raise BadInput(f"no such folder: {path.parent}")
         if self.save is not None and self.save.suffix != ".json":
             raise BadInput(f"--save takes a .json file; got {self.save}")
+        for path in (self.report, self.save, self.save and self.save.with_suffix(".npz")):
+            if path is not None:
+                check_writable(path, force=self.force)
+        check_top(self.top)
 
     def present(self, explanation: Explanation) -> None:
         """Write the files that were asked for, then print."""
@@ -71,11 +68,26 @@ class Output:
 
         from interplay.report import terminal
 
-        console = Console(highlight=False)
-        terminal.show(explanation.to_dict(), console, top=self.top)
+        terminal.show(explanation.to_dict(), Console(highlight=False), top=self.top)
         for path in (self.save, self.report):
             if path is not None:
-                console.print(f"wrote {path}", soft_wrap=True)
+                print(f"wrote {path}")
+
+
+def check_writable(path: Path, *, force: bool) -> None:
+    """Refuse a file that could not be written, or that is there and may not be overwritten."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise BadInput(f"no such folder: {path.parent}; make it first")
+    if path.exists() and not force:
+        raise BadInput(f"{path} exists; name another file, or add --force to overwrite it")
+
+
+def check_top(top: int) -> None:
+    """Refuse a number of interactions that cannot be listed."""
+    if top < 1:
+        raise BadInput(f"--top must be 1 or more; got {top}")
 
 
 def command() -> str:
@@ -84,8 +96,11 @@ def command() -> str:
 
 
 @contextmanager
-def progress() -> Iterator[OnEvent]:
-    """Yield an event callback: a bar on standard error if that is a terminal; warnings always."""
+def progress(store: Path) -> Iterator[OnEvent]:
+    """Yield an event callback: a bar on standard error if that is a terminal; warnings always.
+
+    Ctrl-C inside says how many evaluations are in ``store``, and how to go on.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -104,17 +119,29 @@ def progress() -> Iterator[OnEvent]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    stored = 0
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("evaluating", total=None)
+        task = bar.add_task("loading the model", total=None)
 
         def on_event(event: Event) -> None:
+            nonlocal stored
             if isinstance(event, Started):
-                bar.update(task, total=event.total)
+                stored = event.reused
+                bar.update(task, description="evaluating", total=event.total, completed=stored)
             elif isinstance(event, Progress):
-                bar.update(task, completed=event.done)
+                stored = event.done
+                bar.update(task, completed=stored)
             elif isinstance(event, Fitting):
                 bar.update(task, description="fitting")
             elif isinstance(event, Warned):
-                bar.console.print(f"warning: {event.message}", markup=False, soft_wrap=True)
+                print(f"warning: {event.message}", file=sys.stderr)
 
-        yield on_event
+        try:
+            yield on_event
+        except KeyboardInterrupt as stop:
+            if stored:
+                stop.add_note(
+                    f"{stored} evaluations are stored in {store}; "
+                    "the same command goes on from there"
+                )
+            raise

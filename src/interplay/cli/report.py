@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from interplay.errors import BadInput
+from interplay.cli.output import check_top, check_writable
 from interplay.explanation import read_run
 from interplay.report import html, terminal
 
@@ -35,11 +35,10 @@ def report(
     """
     from rich.console import Console
 
+    check_top(top)
     summary = read_run(run)
     path = report or run.with_suffix(".html")
-    if path.exists() and not force:
-        raise BadInput(f"{path} exists; name another with --report, or add --force to overwrite it")
+    check_writable(path, force=force)
     html.write(summary, path)
-    console = Console(highlight=False)
-    terminal.show(summary, console, top=top)
-    console.print(f"wrote {path}", soft_wrap=True)
+    terminal.show(summary, Console(highlight=False), top=top)
+    print(f"wrote {path}")

@@ -108,6 +108,7 @@ def _links(reading: Reading) -> dict[str, Any]:
         "terms": [
             {
                 "f": row.features,
+                "words": row.words,
                 "value": row.signed,
                 "interval": row.interval,
                 "weight": round(abs(row.value) / scale.largest, 3) if scale.largest else 0,

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +53,11 @@ class Row:
     @property
     def order(self) -> int:
         return len(self.features)
+
+    @property
+    def words(self) -> str:
+        """The phrase as plain text; long names keep their two ends."""
+        return "".join(part.gap + elide(part.name, 60) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ class Reading:
         cost = self.summary["cost"]
         return (
             f"{duration(float(cost['model_seconds']))} in the model, "
-            f"{duration(float(cost['fit_seconds']))} in the fit"
+            f"{duration(float(cost['fit_seconds']))} fitting"
         )
 
     @property
@@ -305,17 +310,18 @@ class Reading:
                 gap = re.sub(r"\s+", " ", between)
             else:
                 gap = " … "
-            occurrence = self._occurrences[feature]
-            parts.append(Part(feature, gap, self.features[feature], occurrence))
+            if gap == " … ":
+                parts[-1] = replace(parts[-1], name=self.name(parts[-1].feature))
+            parts.append(Part(feature, gap, self.features[feature], self._occurrences[feature]))
+        if parts:
+            parts[-1] = replace(parts[-1], name=self.name(parts[-1].feature))
         return tuple(parts)
 
-    def inside(self, phrase: str) -> tuple[int, ...]:
-        """The features that lie within the first occurrence of ``phrase`` in the text, or none."""
-        start = str(self.subject.get("text", "")).find(phrase) if self.kind == "text" else -1
-        if start < 0:
-            return ()
-        spans = enumerate(self.subject["spans"])
-        return tuple(i for i, (a, b) in spans if a < start + len(phrase) and b > start)
+    def name(self, feature: int) -> str:
+        """The name of a feature that stands alone: a word without the punctuation around it."""
+        name = self.features[feature]
+        bare = name.strip(".,;:!?…()\"“”‘’'") if self.noun == "word" else name
+        return bare or name
 
     # ---- how it was made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,20 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-STYLES = {"trust": "bold green", "trust in part": "bold yellow", "do not trust": "bold red"}
-RAISES, LOWERS = "blue", "red"
+VERDICTS = {
+    "trust": ("✓", "bold green"),
+    "trust in part": ("◐", "bold yellow"),
+    "do not trust": ("✕", "bold red"),
+}
+RAISES, LOWERS = "dark_orange3", "dodger_blue1"
+"""Orange and blue, as in the HTML report: these two look different to every kind of eye."""
+
+GROUNDS = {1: {4: 222, 5: 215, 6: 208}, -1: {4: 153, 5: 111, 6: 69}}
+"""Grounds for the strong effects, out of the 256 colours that terminals share; black is read on
+each. Weaker effects colour the letters alone: on a dark terminal a pale ground would shout."""
+
 SHOWN_TEXT = 1200
-"""Characters of a text that is shown whole; of a longer one only the strongest words are listed."""
+"""Characters of a text that is shown whole; of a longer one the strongest words are listed."""
 
 STRONGEST = 6
 
@@ -29,66 +40,124 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
     summary
         what ``Explanation.to_dict()`` returns, or the content of ``run.json``.
     console
-        a rich console; its width and colours are respected.
+        a rich console; its width and colours are respected. Signs say what colours say, so that
+        nothing is lost where there are none.
     top
         how many interactions are listed.
+
+    Raises
+    ------
+    BadInput
+        where ``summary`` is not the summary of a run.
     """
     from rich.text import Text
 
     run = Reading(summary)
-    console.print(Text(run.sentence, STYLES[run.verdict]))
-    console.print(Text(f"{run.calls}; {run.seconds}."))
+    icon, style = VERDICTS[run.verdict]
+    console.print(Text(f"{icon} {run.sentence}", style))
+    console.print(Text(f"{run.calls}: {run.seconds}."))
     if run.ends:
         console.print(Text(f"{run.ends}."))
     console.print()
-    if run.kind == "text" and len(run.subject["text"]) <= SHOWN_TEXT:
-        console.print(_coloured(run))
+    colours = console.color_system is not None and not console.no_color
+    if colours and run.kind == "text" and len(run.subject["text"]) <= SHOWN_TEXT:
+        console.print(coloured(run))
         console.print()
-    for sign, verb, style in ((1, "raise", RAISES), (-1, "lower", LOWERS)):
-        strongest = run.strongest(sign, STRONGEST)
-        if strongest:
-            line = Text(f"{run.noun}s that {verb} it: ", style)
-            effects = (
-                f"{elide(run.features[i], 24)} {run.scale.signed(run.main_effects[i])}"
-                for i in strongest
-            )
-            console.print(line.append(", ".join(effects), "default"))
-    console.print()
+    _strongest(run, console)
     if run.together:
-        console.print(interactions(run, run.together[:top], "Together, beyond their sum"))
+        console.print(Text("What acts together, beyond the sum of its parts", "bold"))
+        console.print(interactions(run, run.together[:top]))
+        if len(run.together) > top:
+            console.print(Text(f"and {len(run.together) - top} weaker ones", "dim"))
     else:
-        console.print("No interactions: the effects add up.")
-    console.print()
-    for sentence in run.diagnostics[1:]:
-        console.print(Text(sentence, "dim"))
+        console.print(Text(f"No combination was found: the effects of the {run.noun}s add up."))
+    notes = [sentence for sentence in run.diagnostics if sentence != run.sentence]
+    if notes:
+        console.print()
+    for sentence in notes:
+        console.print(Text(printable(sentence), "dim"))
 
 
-def interactions(run: Reading, rows: Sequence[Row], title: str) -> Table:
-    """Return a table of interactions: effect, interval, share of the variance, the words."""
+def interactions(run: Reading, rows: Sequence[Row]) -> Table:
+    """Return a table of interactions: the words, effect, interval, order, share."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column(f"{run.noun}s", overflow="fold", ratio=1)
     table.add_column("effect", justify="right", no_wrap=True)
-    table.add_column("90 % interval", justify="right", no_wrap=True)
+    if any(row.interval for row in rows):
+        table.add_column("90 % interval", justify="right", no_wrap=True)
+    table.add_column("order", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column(f"{run.noun}s", overflow="fold")
     for row in rows:
-        style = RAISES if row.value > 0 else LOWERS
-        words = "".join(part.gap + elide(part.name, 40) for part in row.parts)
-        table.add_row(Text(row.signed, style), row.interval, percent(row.share), Text(words))
+        cells = [_phrase(row), Text(row.signed, f"bold {RAISES if row.value > 0 else LOWERS}")]
+        if any(other.interval for other in rows):
+            cells.append(Text(row.interval))
+        table.add_row(*cells, Text(str(row.order)), Text(percent(row.share)))
     return table
 
 
-def _coloured(run: Reading) -> Text:
-    """The text, its words coloured by their main effect; bold and underlined where it is strong."""
+def coloured(run: Reading) -> Text:
+    """Return the text on a ground that shows each unit's effect; what lowers is underlined too."""
     from rich.text import Text
 
     text = Text()
     for piece in run.pieces:
         level = 0 if piece.feature is None else run.level(piece.feature)
-        style = "" if abs(level) < 2 else RAISES if level > 0 else LOWERS
-        if abs(level) >= 4:
-            style += " bold underline"
-        text.append(piece.text, style.strip() or None)
+        sign = 1 if level > 0 else -1
+        if abs(level) in GROUNDS[sign]:
+            style = f"color(16) on color({GROUNDS[sign][abs(level)]})"
+        else:
+            style = "" if abs(level) < 2 else RAISES if level > 0 else LOWERS
+        if style and level < 0:
+            style += " underline"
+        text.append(printable(piece.text), style or None)
+    text.rstrip()
     return text
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without the control characters by which it could steer a terminal.
+
+    >>> printable("one\\x1b[2J two")
+    'one�[2J two'
+    """
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def _strongest(run: Reading, console: Console) -> None:
+    """What raises the target most by itself, and what lowers it; a name stays with its number."""
+    from rich.text import Text
+
+    for sign, verb, style in ((1, "raise", RAISES), (-1, "lower", LOWERS)):
+        strongest = [i for i in run.strongest(sign, STRONGEST) if abs(run.level(i)) > 1]
+        if not strongest:
+            continue
+        line = Text(f"{run.noun}s that {verb} {run.target}:", style)
+        for i in strongest:
+            entry = Text(f" {printable(elide(run.name(i), 28))} ")
+            entry.append(run.scale.signed(run.main_effects[i]), f"bold {style}")
+            if i != strongest[-1]:
+                entry.append(",")
+            if line.cell_len + entry.cell_len > console.width:
+                console.print(line)
+                line = Text(" ")
+            line.append(entry)
+        console.print(line)
+    console.print()
+
+
+def _phrase(row: Row) -> Text:
+    from rich.text import Text
+
+    text = Text()
+    for part in row.parts:
+        text.append(part.gap, "dim").append(printable(elide(part.name, 40)))
+        if part.occurrence:
+            text.append(_subscript(part.occurrence), "dim")
+    return text
+
+
+def _subscript(number: int) -> str:
+    return str(number).translate({ord("0") + digit: 0x2080 + digit for digit in range(10)})

@@ -10,11 +10,13 @@
   const { terms, effects, noun } = JSON.parse(root.querySelector(".links").textContent);
   const subject = root.querySelector(".subject");
   const units = [...subject.querySelectorAll("[data-i]")];
-  const panel = root.querySelector(".panel");
+  const aside = root.querySelector(".panel");
+  const panel = aside.firstElementChild;
   const hint = panel.firstElementChild;
   const rows = [...root.querySelectorAll("tr[data-f]")];
   const byUnit = units.map(() => []);
   for (const term of terms) for (const i of term.f) byUnit[i].push(term);
+  const LISTED = 6; // of one unit's partners: what fits beside a short text
   let pinned = null;
   let active = 0;
 
@@ -25,14 +27,11 @@
     if (cls) made.className = cls;
     return made;
   };
-  const phrase = (f) => f.map((i, k) => (k === 0 ? "" : f[k - 1] + 1 === i && subject.matches(".text") ? " " : " … ") + name(i)).join("");
 
   function clear() {
     subject.classList.remove("focus");
     for (const unit of units) {
-      unit.classList.remove("here", "partner");
-      if (unit.dataset.sign) unit.classList.remove(unit.dataset.sign);
-      delete unit.dataset.sign;
+      unit.classList.remove("here", "partner", "with-up", "with-down");
       delete unit.dataset.v;
     }
     for (const row of rows) row.classList.remove("lit");
@@ -42,11 +41,7 @@
   function mark(i, term) {
     const unit = units[i];
     if (unit.classList.contains("partner") || unit.classList.contains("here")) return; // strongest first
-    unit.classList.add("partner");
-    if (subject.matches(".text")) {
-      unit.dataset.sign = term.raises ? "up" : "down";
-      unit.classList.add(unit.dataset.sign);
-    }
+    unit.classList.add("partner", term.raises ? "with-up" : "with-down");
     unit.dataset.v = term.value;
   }
 
@@ -78,15 +73,18 @@
 
   function describe(i, found) {
     const list = element("ul");
-    for (const term of found) {
+    for (const term of found.slice(0, LISTED)) {
       const item = element("li", undefined, term.raises ? "up" : "down");
-      item.append(element("b", term.value), element("span", phrase(term.f)));
-      if (term.interval) item.append(element("small", term.interval));
+      const words = element("span", term.words);
+      if (term.interval) words.append(" ", element("small", `(${term.interval})`));
+      item.append(element("b", term.value), words);
       list.append(item);
     }
     const alone = element("p", `${effects[i]} by itself`);
     const together = element("p", found.length ? "and together:" : `It acts together with no other ${noun}.`);
     panel.replaceChildren(element("h3", name(i)), alone, together, list);
+    const more = found.length - LISTED;
+    if (more > 0) panel.append(element("p", `and ${more} weaker`));
   }
 
   function show(i) {
@@ -96,7 +94,7 @@
     if (found.length) subject.classList.add("focus");
     for (const term of found) for (const j of term.f) if (j !== i) mark(j, term);
     for (const row of rows) if (row.dataset.f.split(" ").includes(String(i))) row.classList.add("lit");
-    arcs(i, found);
+    arcs(i, found.slice(0, LISTED));
     describe(i, found);
   }
 
@@ -158,5 +156,5 @@
     row.addEventListener("pointerleave", rest);
   }
   root.querySelector("main").classList.add("live");
-  panel.hidden = false;
+  aside.hidden = false;
 })();
