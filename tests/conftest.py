@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from command_line import interplay as interplay
+from run_summaries import long_run as long_run
+from run_summaries import plain_run as plain_run
+from run_summaries import short_run as short_run
 from tiny_models import bert as bert
 from tiny_models import gpt2 as gpt2
 from tiny_models import roberta as roberta

@@ -17,7 +17,7 @@ def explain(
     text: str | None = None,
     /,
     *,
-    file: Path | None = None,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     model: str,
     units: str = "word",
     mask: str | None = None,

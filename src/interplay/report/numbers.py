@@ -34,6 +34,8 @@ class Scale:
         """Write a number with a sign only where it is negative."""
         if not math.isfinite(number):
             return "not a number"
+        if number == 0:
+            return "0"
         digits = (
             f"{abs(number):.2e}" if self.decimals is None else f"{abs(number):.{self.decimals}f}"
         )

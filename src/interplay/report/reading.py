@@ -160,7 +160,7 @@ class Reading:
         """Evaluations that were made, and those that were there already."""
         made, reused = int(self.summary["cost"]["calls"]), int(self.summary["cost"]["reused"])
         if not made:
-            return f"no calls, {count(reused, 'stored evaluation')}"
+            return f"no calls, {count(reused, 'evaluation')} at hand"
         words = count(made, "call")
         return f"{words}, {count(reused, 'stored evaluation')} reused" if reused else words
 
@@ -232,18 +232,20 @@ class Reading:
     def level(self, feature: int) -> int:
         """The shade of a feature: 1 to 6 where it raises the target, -1 to -6 where it lowers it.
 
-        It grows with the square root of the effect: few words carry most of the weight, and on a
+        It grows with the effect to the power 2/3: a few words carry most of the weight, and on a
         linear scale all others would look like nothing.
         """
         effect = self.main_effects[feature]
         if not self.largest_effect:
             return 0
-        depth = round(LEVELS * math.sqrt(abs(effect) / self.largest_effect))
+        depth = round(LEVELS * math.pow(abs(effect) / self.largest_effect, 2 / 3))
         return depth if effect > 0 else -depth
 
     def effect_at(self, level: int) -> str:
-        """The effect at which the shade ``level`` is reached, for the legend."""
-        return self.scale.signed(math.copysign((level / LEVELS) ** 2, level) * self.largest_effect)
+        """The effect that the shade ``level`` stands for, for the legend."""
+        return self.scale.signed(
+            math.copysign(abs(level / LEVELS) ** 1.5, level) * self.largest_effect
+        )
 
     def strongest(self, sign: int, k: int) -> list[int]:
         """The k features that raise (``sign`` 1) or lower (-1) the target most, strongest first."""
@@ -283,8 +285,9 @@ class Reading:
         return [(order, share, percent(share)) for order, share in shares]
 
     @cached_property
-    def _occurrences(self) -> list[int]:
-        names = [name.casefold() for name in self.features]
+    def occurrences(self) -> list[int]:
+        """For each feature 1, 2, ... where several have its name; 0 where it is the only one."""
+        names = [self.name(i).casefold() for i in range(len(self.features))]
         total, seen = Counter(names), Counter[str]()
         seen_at = []
         for name in names:
@@ -312,7 +315,7 @@ class Reading:
                 gap = " … "
             if gap == " … ":
                 parts[-1] = replace(parts[-1], name=self.name(parts[-1].feature))
-            parts.append(Part(feature, gap, self.features[feature], self._occurrences[feature]))
+            parts.append(Part(feature, gap, self.features[feature], self.occurrences[feature]))
         if parts:
             parts[-1] = replace(parts[-1], name=self.name(parts[-1].feature))
         return tuple(parts)

@@ -136,7 +136,8 @@ def _strongest(run: Reading, console: Console) -> None:
             continue
         line = Text(f"{run.noun}s that {verb} {run.target}:", style)
         for i in strongest:
-            entry = Text(f" {printable(elide(run.name(i), 28))} ")
+            entry = Text(f" {printable(elide(run.name(i), 28))}")
+            entry.append(_subscript(run.occurrences[i]), "dim").append(" ")
             entry.append(run.scale.signed(run.main_effects[i]), f"bold {style}")
             if i != strongest[-1]:
                 entry.append(",")
@@ -153,11 +154,11 @@ def _phrase(row: Row) -> Text:
 
     text = Text()
     for part in row.parts:
-        text.append(part.gap, "dim").append(printable(elide(part.name, 40)))
-        if part.occurrence:
-            text.append(_subscript(part.occurrence), "dim")
+        text.append(printable(part.gap), "dim").append(printable(elide(part.name, 40)))
+        text.append(_subscript(part.occurrence), "dim")
     return text
 
 
-def _subscript(number: int) -> str:
-    return str(number).translate({ord("0") + digit: 0x2080 + digit for digit in range(10)})
+def _subscript(occurrence: int) -> str:
+    digits = str(occurrence or "")
+    return digits.translate({ord("0") + digit: 0x2080 + digit for digit in range(10)})

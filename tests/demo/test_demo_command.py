@@ -1,0 +1,78 @@
+"""``interplay demo``: trust, the interactions behind two phrases, reports, resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interplay.demo import PHRASES, long_review, short_review
+
+DemoRun = tuple[Path, str]
+
+
+def demo(folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "interplay", "demo", "--short"],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, demo(folder)
+
+
+def test_the_reviews_are_of_the_promised_lengths() -> None:
+    assert 50 <= len(short_review().split()) <= 70
+    assert 380 <= len(long_review().split()) <= 420
+    for review in (short_review(), long_review()):
+        assert "never fails to impress" in review
+        assert "not bad at all" in review
+
+
+def test_it_calls_its_explanations_trustworthy(first: DemoRun) -> None:
+    told = re.sub(r"\s+", " ", first[1])
+    assert told.count("Trust this explanation:") == 3
+    assert "in part" not in told
+    assert "Do not trust" not in told
+
+
+def test_it_shows_the_interactions_behind_the_phrases(first: DemoRun) -> None:
+    parts = first[1].split("The interactions behind")
+    assert len(parts) == 1 + len(PHRASES)
+    for phrase, part, pair in zip(PHRASES, parts[1:], ("never fails", "not bad"), strict=True):
+        assert phrase in part
+        found = re.search(rf"^{pair} +\+[\d.]+ +2 ", part, re.MULTILINE)
+        assert found, f"{pair!r} raises the target beyond the sum of its words:\n{part}"
+
+
+def test_it_writes_a_report(first: DemoRun) -> None:
+    folder, told = first
+    assert told.endswith("wrote report.html\n")
+    page = (folder / "report.html").read_text("utf-8")
+    assert "interplay demo --short" in page
+    links = json.loads(re.search(r'class="links">(.*?)</script>', page)[1])
+    assert links["noun"] == "word"
+    assert not (folder / "report-long.html").exists()
+
+
+def test_a_second_demo_evaluates_nothing_and_may_overwrite(first: DemoRun) -> None:
+    folder, told = first
+    again = demo(folder)
+    assert "1,000 calls:" in told
+    assert "no calls, 1,000 evaluations at hand" in again
+    assert "".join(again.split("\n")[:10]) == "".join(told.split("\n")[:10])
