@@ -128,7 +128,7 @@ class Explanation:
     def _repr_html_(self) -> str:
         from interplay.report import html
 
-        return html.render(self.to_dict())
+        return html.fragment(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the surrogate as a JSON-able mapping: the contents of run.json."""

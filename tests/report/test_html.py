@@ -202,6 +202,14 @@ def test_a_text_whose_spans_do_not_fit_is_listed_instead(short_run: dict[str, An
     assert '<ul class="list subject"' in html.render(short_run)
 
 
+def test_the_fragment_is_the_page_without_its_frame(run: dict[str, Any]) -> None:
+    fragment = html.fragment(run)
+    assert fragment.strip() in html.render(run)
+    tags = [tag for tag, _ in Page(fragment).tags]
+    assert tags[:2] == ["div", "template"], "all that has a style lies in the shadow root"
+    assert not {"html", "head", "body", "meta", "title"} & set(tags)
+
+
 def test_write_returns_the_path(short_run: dict[str, Any], tmp_path: Path) -> None:
     path = html.write(short_run, tmp_path / "report.html")
     assert path.read_text("utf-8") == html.render(short_run)

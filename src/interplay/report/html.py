@@ -42,20 +42,15 @@ def render(summary: Mapping[str, Any]) -> str:
     BadInput
         where ``summary`` is not the summary of a run
     """
-    reading = Reading(summary)
-    environment = _environment()
-    return environment.get_template("page.html").render(
-        run=reading,
-        subject_template=SUBJECTS[reading.kind],
-        axis=_Axis.around(reading.together),
-        listed=LISTED,
-        levels=LEVELS,
-        percent=percent,
-        links=_links(reading),
-        # Markup, or the style sheet and the script would be escaped as if they were text.
-        css=_source("report.css"),
-        js=_source("report.js"),
-    )
+    return _fill("page.html", Reading(summary))
+
+
+def fragment(summary: Mapping[str, Any]) -> str:
+    """Return the same report as a piece of HTML that a notebook or another page can take in.
+
+    It lives in a shadow root: no style passes in or out.
+    """
+    return _fill("report.html", Reading(summary))
 
 
 def write(summary: Mapping[str, Any], path: str | Path) -> Path:
@@ -119,6 +114,25 @@ def _links(reading: Reading) -> dict[str, Any]:
         "effects": [reading.scale.signed(effect) for effect in reading.main_effects],
         "noun": reading.noun,
     }
+
+
+def _fill(template: str, reading: Reading) -> str:
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            run=reading,
+            subject_template=SUBJECTS[reading.kind],
+            axis=_Axis.around(reading.together),
+            listed=LISTED,
+            levels=LEVELS,
+            percent=percent,
+            links=_links(reading),
+            # Markup, or the style sheet and the script would be escaped as if they were text.
+            css=_source("report.css"),
+            js=_source("report.js"),
+        )
+    )
 
 
 @cache
