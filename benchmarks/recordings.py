@@ -43,7 +43,7 @@ CALLS = {
     "stories_tokens_n64_1": (50, 100, 200, 400, 800, 1600),
     "baby_tokens_n128_1": (112, 225, 450, 900, 1800),
 }
-PEER_CALLS = {"baby_tokens_n128_1": 450}
+PEER_CALLS = {"baby_tokens_n128_1": 225}
 SEEDS = (0, 1, 2)
 TOLERANCE = 0.01
 BAR_FROM = 200
@@ -73,7 +73,7 @@ def measure(name: str, m: int, quick: bool, peer_python: str | None) -> dict[str
         test = np.unpackbits(archive["test_masks_packed"], axis=1)[:, : masks.shape[1]].astype(bool)
         truth = archive["test_values"].astype(float)
     row: dict[str, Any] = {"name": name, "n": masks.shape[1], "m": m}
-    timed = peer_python is not None and m == PEER_CALLS.get(name, 400)
+    timed = peer_python is not None and m == PEER_CALLS.get(name, 200)
     row["peer"] = peer(str(peer_python), path, m) if timed else None
     scores: dict[str, list[float]] = {}
     for method in ("lasso", "proxyspex", "auto"):

@@ -26,7 +26,7 @@ def assets_folder() -> Path | None:
 
 @pytest.fixture(scope="session")
 def assets() -> Path:
-    """Skip where the assets are absent, unless INTERPLAY_REQUIRE_ASSETS=1 says that they must be there."""
+    """The assets; tests skip without them, or fail if INTERPLAY_REQUIRE_ASSETS=1."""
     folder = assets_folder()
     if folder is None:
         reason = "no assets: set INTERPLAY_ASSETS to the folder of real models and data"

@@ -103,7 +103,8 @@ class SparseSurrogate(Surrogate):
                 "The value does not vary with the mask: there is nothing to explain.",
             ]
         shares = ", ".join(
-            f"order {order}: {100 * share:.0f} %" for order, share in self.series.energy().items()
+            f"order {order}: {100 * share:.0f} %" if share >= 0.005 else f"order {order}: < 1 %"
+            for order, share in self.series.energy().items()
         )
         sentences.append(f"{terms} terms; share of their variance by order: {shares}.")
         return sentences
