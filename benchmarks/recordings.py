@@ -154,7 +154,7 @@ def report(rows: list[dict[str, Any]], with_peer: bool) -> str:
             )
         table.append(cells)
     speed = (
-        f" Its fit, evidence included (six fits in all), was {min(ratios):.0f} to "
+        f" Its fit, evidence included, was {min(ratios):.0f} to "
         f"{max(ratios):.0f} times faster than spectralexplain 0.0.4's single fit, "
         f"median {np.median(ratios):.0f}."
         if ratios
