@@ -1,8 +1,9 @@
 """Pairs of review sentences in which a small change of construction turns the sense.
 
-Each entry is ``(base, changed, label_of_base, label_of_changed)``, 1 = positive. Written by hand before the demo
-classifier was trained; no training text contains any of these sentences, and ``scripts/train_demo_sentiment.py``
-makes sure of that. The classifier passes a pair only if it gives both sentences their right label.
+Each entry is ``(base, changed, label_of_base, label_of_changed)``, 1 = positive. Written by hand
+before the demo classifier was trained; no training text contains any of these sentences, and
+``scripts/train_demo_sentiment.py`` makes sure of that. The classifier passes a pair only if it
+gives both sentences their right label.
 """
 
 from __future__ import annotations

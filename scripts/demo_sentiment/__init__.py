@@ -1,0 +1,1 @@
+"""Parts of ``scripts/train_demo_sentiment.py``, which trains the demo classifier."""
