@@ -47,7 +47,7 @@ class ProxySpex(SparseSurrogate):
         if spread <= 1e-12 * max(1.0, abs(location)) or folds.max() < 1:
             return self.fit_constant(values, n)
         scaled = (values - location) / spread
-        limit = min(max(m, 2 * n), max(600, 3 * n // 2))
+        limit = min(max(m, 2 * n), max(500, 3 * n // 2))
         options = self.options or BoostingOptions(min_rows=int(np.clip(m // 40, 2, 10)))
         proposals = propose(masks, scaled, folds, rng, options)
         rankings = [Ranking.of(*proposal, limit) for proposal in proposals]
@@ -117,16 +117,16 @@ def ridge(signs: FloatArray, values: FloatArray) -> tuple[float, FloatArray]:
     m, n = signs.shape
     mean, target_mean = signs.mean(axis=0), values.mean()
     centred, target = signs - mean, values - target_mean
-    # eigenvectors of the smaller Gram matrix; both sides give the same slopes
+    # X'X or XX', whichever is smaller: both have the eigenvalues that matter
     square, vectors = np.linalg.eigh(centred.T @ centred if n <= m else centred @ centred.T)
     square = np.maximum(square, 0.0)
     moment = vectors.T @ (centred.T @ target if n <= m else target)
-    best, slopes = np.inf, np.zeros(n)
-    for penalty in np.logspace(-2, 4, 25):
-        freedom = m - 1 - (square / (square + penalty)).sum()
-        solution = vectors @ (moment / (square + penalty))
-        candidate = solution if n <= m else centred.T @ solution
-        score = np.square(target - centred @ candidate).sum() / max(freedom, 1e-9) ** 2
-        if score < best:
-            best, slopes = score, candidate
+    penalty = np.logspace(-2, 4, 25)[:, None]
+    share = square / (square + penalty)
+    explained = np.square(moment) / np.maximum(square, 1e-9) if n <= m else np.square(moment)
+    residual = np.square(1 - share) @ explained + max(target @ target - explained.sum(), 0.0)
+    freedom = np.maximum(m - 1 - share.sum(axis=1), 1e-9)
+    best = penalty[np.argmin(residual / np.square(freedom)), 0]
+    solution = vectors @ (moment / (square + best))
+    slopes = solution if n <= m else centred.T @ solution
     return float(target_mean - mean @ slopes), slopes

@@ -25,8 +25,8 @@ from interplay.surrogates.crossval import errors_of_others
 from interplay.value_function import BoolArray, FloatArray
 from interplay.walsh import parities
 
-GAMMAS_AND_PENALTIES = [(1.0, p) for p in np.logspace(-3, 1, 6)] + [
-    (0.5, p) for p in np.logspace(-1, 2, 5)
+GAMMAS_AND_PENALTIES = [(1.0, p) for p in np.logspace(-2.5, 0.7, 5)] + [
+    (0.5, p) for p in np.logspace(-0.5, 1.5, 3)
 ]
 PARSIMONY = 0.005
 """The shortest list wins whose cross-validated error is within this share of the best ..."""
