@@ -1,6 +1,7 @@
 # Everything runs in .venv, which the first command makes. Nothing is installed or activated by hand.
 PYTHON ?= python3
-# Public Linux indexes serve torch with several GB of CUDA libraries. For the small CPU build:
+# Public Linux indexes serve torch with several GB of CUDA libraries. For the small CPU build (a
+# version with "+cpu" goes before the same one without it):
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 VENV := .venv
@@ -26,8 +27,8 @@ wheel: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install -q -c constraints.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e ".[dev]"
 	touch $@
 
 # Peers that the benchmarks compare with; their dependencies stay out of our environment.
