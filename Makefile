@@ -14,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/interplay demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 check: $(STAMP)
 	$(BIN)/ruff check .

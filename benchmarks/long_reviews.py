@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 import numpy as np
+import torch
 
 import interplay as ip
 from benchmarks.table import assets, machine, markdown, write
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="5 reviews, 4 calls per word")
     parser.add_argument("--model", default=str(model_path()), help="a sequence classifier's folder")
     options = parser.parse_args()
+    torch.set_num_threads(1)  # as the fit: shares of time are compared like for like
     count = 5 if options.quick else INPUTS
     rows = []
     for text in reviews(count):
@@ -116,8 +118,8 @@ def report(rows: list[dict[str, Any]]) -> str:
 {len(rows)} reviews of {WORDS[0]} to {WORDS[1]} words, words replaced by [MASK], target: the
 logit of the predicted class, {rows[0]["calls"] // rows[0]["n"]} calls per word. R² on
 {TEST_MASKS} further uniform masks that no fit saw. "fit" is all of `ip.fit`,
-its evidence (five refits) included, in one thread; "model" is the time inside the value function
-(tokenization and forward passes).
+its evidence included; "model" is the time inside the value function (tokenization and forward
+passes). Both in one thread.
 
 Mean R²: {means}. Share of the fit in the model's time at n = {NEAR[0]} to {NEAR[1]}: {verdict}.
 

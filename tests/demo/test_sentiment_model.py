@@ -53,7 +53,7 @@ class Classifier:
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     return Classifier()
 
 
