@@ -560,22 +560,11 @@ def test_a_killed_writer_loses_nothing_that_it_reported(path: Path, delay: float
             np.testing.assert_array_equal(stored.values[:, 0], masks[stored.found].sum(1))
 
 
-# --- speed --------------------------------------------------------------------------------------
-
-
-def test_cost_of_storing_and_looking_up(path: Path) -> None:
-    """Bars with room for a busy machine; measured: 0.25 ms per batch of 64, 25 ms cold look-up."""
-    masks = uniform(1000, 20_000, np.random.default_rng(0))
+def test_the_file_stays_small(path: Path) -> None:
+    masks = uniform(1000, 2_000, np.random.default_rng(0))
     with Store(path) as store:
-        seconds = []
-        for start in range(0, 20_000, 64):
+        for start in range(0, len(masks), 64):
             rows = masks[start : start + 64]
-            began = time.perf_counter()
             store.put("f", rows, rows.sum(1))
-            seconds.append(time.perf_counter() - began)
-        assert np.median(seconds) < 0.003
-    with Store(path) as store:
-        began = time.perf_counter()
         assert store.get("f", masks).found.all()
-        assert time.perf_counter() - began < 1.0
     assert path.stat().st_size < 200 * len(masks)
