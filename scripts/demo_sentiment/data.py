@@ -7,7 +7,7 @@ import json
 import re
 import runpy
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 RUN = 8  # words in a row which two independent texts do not share by chance
@@ -17,20 +17,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAIRS_FILE = REPOSITORY / "tests" / "demo" / "composition_pairs.py"
 
 Labelled = tuple[str, int]  # text, label (1 = positive)
-
-
-@dataclass
-class Corpus:
-    """Training texts after the exclusions, and the texts for the choice and the final figures."""
-
-    sentences: list[Labelled]
-    documents: list[Labelled]
-    unlabelled: list[str]
-    dev: list[Labelled]
-    test: list[Labelled]
-    held_out_documents: list[Labelled]
-    long_reviews: list[Labelled]
-    dropped: dict[str, int] = field(default_factory=dict)
 
 
 def words_of(text: str) -> list[str]:
@@ -81,6 +67,21 @@ def _runs(words: list[str], size: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + size]) for i in range(len(words) - size + 1)]
 
 
+@dataclass
+class Corpus:
+    """Training texts after the exclusions, and the texts for the choice and the final figures."""
+
+    sentences: list[Labelled]
+    documents: list[Labelled]
+    unlabelled: list[str]
+    dev: list[Labelled]
+    test: list[Labelled]
+    held_out_documents: list[Labelled]
+    long_reviews: list[Labelled]
+    exclusion: Exclusion
+    dropped: dict[str, int]
+
+
 def composition_pairs() -> tuple[tuple[str, str, int, int], ...]:
     """The hand-written pairs of the test suite, kept out of training and read at the end."""
     pairs: tuple[tuple[str, str, int, int], ...] = runpy.run_path(str(PAIRS_FILE))[
@@ -100,33 +101,40 @@ def load_corpus(assets: Path) -> Corpus:
     judged = [text for text, _ in (*dev, *test, *long_reviews, *held_out_documents)]
     pairs = [sentence for pair in composition_pairs() for sentence in pair[:2]]
     exclusion = Exclusion(judged, pairs)
+    sentences = _distinct([*train, *_read_jsonl(folder / "sentence_polarity.jsonl")])
+    unlabelled = [text for text, _ in _read_jsonl(folder / "subjectivity.jsonl")]
     corpus = Corpus(
-        sentences=_distinct([*train, *_read_jsonl(folder / "sentence_polarity.jsonl")]),
-        documents=documents,
-        unlabelled=[text for text, _ in _read_jsonl(folder / "subjectivity.jsonl")],
+        sentences=[row for row in sentences if not exclusion.refuses(row[0])],
+        documents=[row for row in documents if not exclusion.refuses(row[0])],
+        unlabelled=[text for text in unlabelled if not exclusion.refuses(text)],
         dev=dev,
         test=test,
         held_out_documents=held_out_documents,
         long_reviews=long_reviews,
+        exclusion=exclusion,
+        dropped={},
     )
-    before = (len(corpus.sentences), len(corpus.documents), len(corpus.unlabelled))
-    corpus.sentences = [row for row in corpus.sentences if not exclusion.refuses(row[0])]
-    corpus.documents = [row for row in corpus.documents if not exclusion.refuses(row[0])]
-    corpus.unlabelled = [text for text in corpus.unlabelled if not exclusion.refuses(text)]
-    after = (len(corpus.sentences), len(corpus.documents), len(corpus.unlabelled))
-    names = ("sentences", "documents", "unlabelled")
-    corpus.dropped = {n: b - a for n, b, a in zip(names, before, after, strict=True)}
+    before = {"sentences": sentences, "documents": documents, "unlabelled": unlabelled}
+    corpus.dropped.update((n, len(rows) - len(getattr(corpus, n))) for n, rows in before.items())
     return corpus
 
 
 def assert_disjoint(training: Iterable[str], corpus: Corpus) -> None:
-    """Fail if a training text contains or equals a text that the model is judged on."""
-    judged = (*corpus.dev, *corpus.test, *corpus.long_reviews, *corpus.held_out_documents)
+    """Fail if a text that the model is judged on equals a training text or stands in one.
+
+    A second check beside ``Exclusion``, on letters and digits without word boundaries.
+    """
+    texts = [whole(text) for text in training]
+    equal, joined = set(texts), "\n".join(texts)
+    rows = (*corpus.dev, *corpus.test, *corpus.long_reviews, *corpus.held_out_documents)
     pairs = [sentence for pair in composition_pairs() for sentence in pair[:2]]
-    exclusion = Exclusion((text for text, _ in judged), pairs)
-    overlapping = [text for text in training if exclusion.refuses(text)]
+    overlapping = [
+        text
+        for text in (*(text for text, _ in rows), *pairs)
+        if whole(text) in equal or (len(words_of(text)) >= SHORTEST_RUN and whole(text) in joined)
+    ]
     if overlapping:
-        raise AssertionError(f"{len(overlapping)} training texts overlap with held-out ones")
+        raise AssertionError(f"held-out texts in the training data: {overlapping[:3]}")
 
 
 def _distinct(rows: list[Labelled]) -> list[Labelled]:

@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import ModernBertForSequenceClassification
 
-from .data import Corpus, Exclusion, Labelled, composition_pairs
+from .data import Corpus, Labelled
 from .model import CLS, LONGEST, MASK, PAD, SEP
 from .patterns import generate
 from .pretrain import one_cycle, optimizer_for
@@ -124,8 +124,7 @@ class Curriculum:
     def __init__(self, tokenizer: Tokenizer, corpus: Corpus, seed: int) -> None:
         self._encode = WordEncoder(tokenizer)
         self._documents = corpus.documents
-        reserved = [sentence for pair in composition_pairs() for sentence in pair[:2]]
-        self._exclusion = Exclusion([], reserved)
+        self._exclusion = corpus.exclusion
         taught, guessed = soft_targets(corpus.sentences, corpus.documents, corpus.unlabelled, seed)
         self._sentences = [
             Example(

@@ -105,7 +105,7 @@ def model_card(
         config=model.config,
         figures=figures,
         corpus=corpus,
-        counts={name: len(rows) for name, rows in vars(corpus).items()},
+        counts={n: len(rows) for n, rows in vars(corpus).items() if isinstance(rows, list)},
         parameters=sum(p.numel() for p in model.parameters()),
         megabytes=sum(path.stat().st_size for path in files) / 1e6,
         additive=", ".join(f"{r2:.2f} ({n} words)" for n, r2 in figures.additive_r2.items()),

@@ -36,6 +36,10 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
         vocab_size=VOCABULARY, special_tokens=SPECIAL_TOKENS, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    # The trainer numbers pieces of equal frequency in no fixed order; sorted, a seed fixes all.
+    pieces = SPECIAL_TOKENS + sorted(set(tokenizer.get_vocab()) - set(SPECIAL_TOKENS))
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer.model = WordPiece(vocabulary, unk_token="[UNK]")
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
