@@ -181,8 +181,18 @@ def test_nothing_found_is_said(plain_run: dict[str, Any]) -> None:
     plain_run["energy"] = {}
     plain_run["main_effects"] = [0.0] * 12
     words = " ".join(Page(html.render(plain_run)).text.split())
-    assert "No combination was found: the features act one by one" in words
-    assert "Nothing varies" in words
+    assert "No combination was found: the effects of the features add up" in words
+    assert "the fit predicts the same value for every mask" in words
+    assert "No feature has an effect by itself" in words
+
+
+def test_where_no_script_runs_the_trust_is_still_said(run: dict[str, Any]) -> None:
+    outside = html.fragment(run).partition("</template>")[2].partition("</div>")[0]
+    assert run["trust"]["sentence"] in " ".join(outside.split())
+
+
+def test_a_run_is_the_same_file_every_time(run: dict[str, Any]) -> None:
+    assert html.render(run) == html.render(json.loads(json.dumps(run)))
 
 
 def test_without_error_bars_or_evidence(plain_run: dict[str, Any]) -> None:
@@ -193,7 +203,9 @@ def test_without_error_bars_or_evidence(plain_run: dict[str, Any]) -> None:
     words = " ".join(Page(html.render(plain_run)).text.split())
     assert "no error bar" in words
     assert "It could not be measured: there were too few masks" in words
-    plain_run["faithfulness"].update(value=-3.0, low=None, high=0.2)
+    plain_run["faithfulness"].update(value=1.0, low=1.0, high=1.0, distribution="exact")
+    assert "no error bar" not in Page(html.render(plain_run)).text
+    plain_run["faithfulness"].update(value=-3.0, low=None, high=0.2, distribution="uniform")
     assert "without a lower end to 0.20" in Page(html.render(plain_run)).text
 
 

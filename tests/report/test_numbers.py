@@ -54,8 +54,9 @@ def test_shares_times_and_counts() -> None:
         "< 0.1 %",
         "unknown",
     ]
-    assert [duration(x) for x in (0, 9.99, 59.9, 60, 3599, 3600)] == [
+    assert [duration(x) for x in (0, 1e-4, 9.99, 59.9, 60, 3599, 3600)] == [
         "0.00 s",
+        "< 0.01 s",
         "9.99 s",
         "59.9 s",
         "1 min 0 s",

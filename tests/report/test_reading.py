@@ -98,6 +98,31 @@ def test_configuration_says_what_chose_what(plain_run: dict[str, Any]) -> None:
     assert (told["method"], told["store"], told.get("budget")) == ("lasso", "none", None)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "measured", "told"),
+    [
+        ("trust", {"distribution": "exact"}, "the effects of the features add up."),
+        ("trust", {"value": 0.999}, "the effects of the features add up."),
+        ("trust", {"value": 0.88}, "add up to a prediction of 88 % of the variation. The rest is"),
+        ("do not trust", {"value": 0.02}, "does not mean that there is none"),
+        ("do not trust", {"value": None, "low": None}, "does not mean that there is none"),
+    ],
+)
+def test_finding_nothing_is_no_proof(
+    plain_run: dict[str, Any], verdict: str, measured: dict[str, Any], told: str
+) -> None:
+    plain_run["top"] = []
+    plain_run["trust"]["verdict"] = verdict
+    plain_run["faithfulness"].update(measured)
+    assert told in Reading(plain_run).nothing_together
+
+
+def test_the_trust_sentence_is_not_repeated(plain_run: dict[str, Any]) -> None:
+    others = plain_run["diagnostics"]
+    plain_run["diagnostics"] = [plain_run["trust"]["sentence"], *others]
+    assert Reading(plain_run).diagnostics == others
+
+
 def test_energy_is_in_order(plain_run: dict[str, Any]) -> None:
     plain_run["energy"] = {"10": 0.1, "2": 0.9}
     assert Reading(plain_run).energy == [(2, 0.9, "90 %"), (10, 0.1, "10 %")]

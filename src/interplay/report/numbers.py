@@ -69,6 +69,8 @@ def duration(seconds: float) -> str:
     >>> duration(0.0132), duration(12.34), duration(125), duration(7380)
     ('0.01 s', '12.3 s', '2 min 5 s', '2 h 3 min')
     """
+    if 0 < seconds < 0.005:
+        return "< 0.01 s"
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 60:

@@ -186,7 +186,9 @@ class Reading:
 
     @property
     def diagnostics(self) -> list[str]:
-        return [str(sentence) for sentence in self.summary["diagnostics"]]
+        """What else a reader should know; how far to trust the run is said elsewhere."""
+        told = (str(sentence) for sentence in self.summary["diagnostics"])
+        return [sentence for sentence in told if sentence != self.sentence]
 
     @cached_property
     def faithfulness(self) -> tuple[float, float, float] | None:
@@ -263,6 +265,24 @@ class Reading:
     def together(self) -> list[Row]:
         """The interactions: the listed terms of two features or more."""
         return [row for row in self.rows if row.order >= 2]
+
+    @property
+    def nothing_together(self) -> str:
+        """What it means that no interaction was found: little, where the fit predicts little."""
+        if self.summary["faithfulness"]["distribution"] == "exact":
+            return f"No combination was found: the effects of the {self.noun}s add up."
+        if self.verdict == "do not trust" or self.faithfulness is None:
+            return (
+                "No combination was found. That does not mean that there is none: "
+                "this explanation is not to be trusted."
+            )
+        told = f"No combination was found: the effects of the {self.noun}s add up"
+        share = self.faithfulness[0]
+        if share >= 0.995:
+            return f"{told}."
+        return (
+            f"{told} to a prediction of {percent(share)} of the variation. The rest is not known."
+        )
 
     def row(self, term: Mapping[str, Any]) -> Row:
         """Put one term of the form of ``summary["top"]`` into words."""

@@ -70,11 +70,10 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
         if len(run.together) > top:
             console.print(Text(f"and {len(run.together) - top} weaker ones", "dim"))
     else:
-        console.print(Text(f"No combination was found: the effects of the {run.noun}s add up."))
-    notes = [sentence for sentence in run.diagnostics if sentence != run.sentence]
-    if notes:
+        console.print(Text(run.nothing_together))
+    if run.diagnostics:
         console.print()
-    for sentence in notes:
+    for sentence in run.diagnostics:
         console.print(Text(printable(sentence), "dim"))
 
 

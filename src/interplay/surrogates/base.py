@@ -100,7 +100,7 @@ class SparseSurrogate(Surrogate):
         if terms <= 0 or self.series.variance == 0:
             return [
                 *sentences,
-                "The value does not vary with the mask: there is nothing to explain.",
+                "The fit found no effect: it predicts the same value for every mask.",
             ]
         shares = ", ".join(
             f"order {order}: {100 * share:.0f} %" if share >= 0.005 else f"order {order}: < 1 %"

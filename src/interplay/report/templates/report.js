@@ -1,6 +1,10 @@
 (() => {
-  const host = document.currentScript.previousElementSibling;
-  // A notebook inserts the page as a fragment, and fragments do not open declarative shadow roots.
+  // Some notebooks run a script elsewhere than where it stands; the others are live already.
+  const before = document.currentScript?.previousElementSibling;
+  const host = before?.matches(".interplay-report") ? before : document.querySelector(".interplay-report:not([data-live])");
+  if (!host) return;
+  host.dataset.live = "";
+  // A notebook inserts the report as a fragment, and fragments do not open declarative shadow roots.
   const template = host.querySelector("template");
   if (!host.shadowRoot && template) {
     host.attachShadow({ mode: "open" }).append(template.content);
@@ -96,12 +100,14 @@
     for (const row of rows) if (row.dataset.f.split(" ").includes(String(i))) row.classList.add("lit");
     arcs(i, found.slice(0, LISTED));
     describe(i, found);
+    aside.classList.add("told");
   }
 
   function rest() {
     if (pinned !== null) return show(pinned);
     clear();
     panel.replaceChildren(hint);
+    aside.classList.remove("told");
   }
 
   function pin(i) {
@@ -140,9 +146,11 @@
     };
     if (event.key in steps) go(active + steps[event.key]);
     else if (event.key === "Enter" || event.key === " ") pin(active);
-    else if (event.key === "Escape") pin(null);
     else return;
     event.preventDefault();
+  });
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") pin(null);
   });
   for (const row of rows) {
     const f = row.dataset.f.split(" ").map(Number);
