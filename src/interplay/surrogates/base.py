@@ -106,5 +106,7 @@ class SparseSurrogate(Surrogate):
             f"order {order}: {100 * share:.0f} %" if share >= 0.005 else f"order {order}: < 1 %"
             for order, share in self.series.energy().items()
         )
-        sentences.append(f"{terms} terms; share of their variance by order: {shares}.")
+        sentences.append(
+            f"{terms} term{'s' if terms > 1 else ''}; share of their variance by order: {shares}."
+        )
         return sentences
