@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from interplay.errors import BadInput
 from interplay.fingerprint import Fingerprint as Fingerprint
@@ -16,12 +17,39 @@ BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Values with their noise and their price: what a value function may return for an array.
+
+    Attributes
+    ----------
+    values
+        float ``(m,)`` or ``(m, q)``.
+    noise_var
+        variance of the noise in each value, of the shape of ``values``; None where exact or
+        unknown. A mean over k random prompts has the variance of one prompt over k.
+    tokens, usd
+        float ``(m,)``: what each evaluation cost; None where it has no such price.
+
+    Examples
+    --------
+    >>> def model(masks):
+    ...     return Measured(masks.mean(1), tokens=10.0 + masks.sum(1))
+    """
+
+    values: ArrayLike
+    noise_var: ArrayLike | None = None
+    tokens: ArrayLike | None = None
+    usd: ArrayLike | None = None
+
+
 @runtime_checkable
 class ValueFunction(Protocol):
     """A callable that evaluates a model under ablation.
 
     Called with ``masks``, bool ``(m, n)``, True = the feature is kept; returns float ``(m,)``,
-    or ``(m, q)`` for q targets. Plain callables are enough. Those that a lens makes may carry:
+    or ``(m, q)`` for q targets, or :class:`Measured`. Plain callables are enough. Those that a lens
+    makes may carry:
 
     ``features``
         sequence of n feature names
@@ -34,9 +62,14 @@ class ValueFunction(Protocol):
     ``subject``
         a JSON-able mapping that says what is explained, for reports; ``subject["kind"]`` is
         ``"text"`` for texts
+    ``noisy``
+        True where the same mask gives another value when it is asked again
+    ``forecast(masks)``
+        a mapping from ``"tokens"``, ``"usd"`` or ``"seconds"`` to the ``(low, high)`` that
+        evaluating these masks will cost in all; cheap, without a call of the model
     """
 
-    def __call__(self, masks: BoolArray, /) -> NDArray[Any]: ...
+    def __call__(self, masks: BoolArray, /) -> NDArray[Any] | Measured: ...
 
 
 def check_masks(masks: object, *, n: int | None = None, name: str = "masks") -> BoolArray:

@@ -1,0 +1,1 @@
+"""The ground floor measured: ``python -m benchmarks.ground``."""
