@@ -9,7 +9,7 @@ from typing import Any
 
 from interplay.collection import Explanations
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, StoreError
-from interplay.evaluate import Event, parse_budget
+from interplay.evaluate import parse_budget
 from interplay.explain import explain
 from interplay.explanation import Explanation
 from interplay.surrogates import check_method
@@ -33,7 +33,7 @@ def explain_many(
     method: str = "auto",
     seed: int = 0,
     store: str | Path | None = "runs.db",
-    on_event: Callable[[Event | NextInput], None] | None = None,
+    on_event: Callable[[Any], None] | None = None,
     stop: Callable[[], str | None] | None = None,
 ) -> Explanations:
     """Explain each of many inputs, to see what they have in common.
@@ -102,7 +102,7 @@ def explain_many(
                 **options,
             )
         except (StoreError, MissingExtra) as error:  # these would meet every other input too
-            error.add_note(f"This was input {name!r}; {number - 1} were done before.")
+            error.add_note(f"(at input {name!r}; {number - 1} were done before)")
             raise
         except InterplayError as error:
             errors.append(error)

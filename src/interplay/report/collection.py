@@ -240,6 +240,16 @@ class Overview:
         return ", ".join(f"{name} ({count(n, 'input')})" for name, n in self.targets)
 
     @property
+    def differing(self) -> str:
+        """What to do where the inputs were explained for different targets."""
+        if len(self.targets) < 2:
+            return ""
+        return (
+            "Numbers of different targets have no common mean: they are aggregated apart. "
+            "Explain all inputs for one target to compare them."
+        )
+
+    @property
     def cost(self) -> str:
         costs = [run.summary["cost"] for _, run in self.runs]
         total = {key: _sum(cost.get(key) for cost in costs) for key in (costs[0] if costs else {})}
