@@ -40,14 +40,8 @@ class Restored(SparseSurrogate):
 
     method: ClassVar[str] = "restored"
 
-    def fit(
-        self,
-        masks: BoolArray,
-        values: FloatArray,
-        *,
-        folds: NDArray[np.intp],
-        rng: np.random.Generator,
-    ) -> Self:
+    @classmethod
+    def fit_targets(cls, *arguments: object) -> list[Self]:
         raise BadInput("the surrogate of a saved run cannot be fitted again; use interplay.fit")
 
 
