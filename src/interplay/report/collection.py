@@ -180,7 +180,7 @@ class Overview:
                 f'and should be "{FORMAT}"; pass what Explanations.to_dict() returns'
             )
         try:
-            _ = self.entries, [table.lines for table in self.tables]
+            _ = self.entries, self.scale, [table.lines for table in self.tables]
         except BadInput:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
