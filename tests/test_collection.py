@@ -166,14 +166,14 @@ def test_inputs_not_to_be_trusted_are_left_out_and_named() -> None:
     shared = inputs.aggregate()
     assert shared["not", "bad"].value == pytest.approx(1.5)
     assert shared.ids == ("i1", "i2")
-    assert any("1 of 3 inputs left out" in note and "i3" in note for note in shared.notes)
+    assert any("Left out: 1 of 3 inputs," in note and "i3" in note for note in shared.notes)
     assert inputs.aggregate(trusted_only=False)["not", "bad"].value == pytest.approx(-2.0)
 
 
 def test_where_none_can_be_trusted_there_is_nothing_but_a_note() -> None:
     shared = many(*(doubtful(explained(["not", "bad"], {(0, 1): 1.0})) for _ in "ab")).aggregate()
     assert len(shared) == 0
-    assert "2 of 2 inputs left out" in shared.notes[0]
+    assert "Left out: 2 of 2 inputs," in shared.notes[0]
 
 
 def test_copies_count_once() -> None:

@@ -276,8 +276,8 @@ def _choose(
     if doubtful:
         named = ", ".join(doubtful[:5]) + (", ..." if len(doubtful) > 5 else "")
         notes.append(
-            f"{len(doubtful)} of {count(total, 'input')} left out, for the explanation is not to "
-            f"be trusted: {named}. More budget for these would bring them in."
+            f"Left out: {len(doubtful)} of {count(total, 'input')}, whose explanation is not to be "
+            f"trusted ({named}). More budget for these would bring them in."
         )
     if copies:
         notes.append(f"{copies} of {count(total, 'input')} repeat others and count once.")
