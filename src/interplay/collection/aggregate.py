@@ -383,7 +383,9 @@ def _rows(inputs: Sequence[_Input], min_inputs: int) -> list[Shared]:
 
 def _shared(among: Sequence[_Input], sums: Sequence[_Sum]) -> Shared:
     values = np.array([found.value for found in sums])
-    standing = sum((found.standing for found in sums), Counter[Labels]())
+    standing = Counter[Labels]()
+    for found in sums:
+        standing.update(found.standing)
     value, low, high, p = mean_with_interval(values, np.array([s.variance for s in sums]))
     return Shared(
         labels=min(standing, key=lambda labels: (-standing[labels], labels)),
