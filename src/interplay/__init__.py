@@ -10,14 +10,16 @@ from interplay.errors import (
     MissingExtra,
     StoreError,
 )
+from interplay.evaluate import Budget, interruptible
 from interplay.explain import explain
 from interplay.explanation import Explanation, load
 from interplay.interactions import Interaction, Interactions
 from interplay.metrics import Estimate
 from interplay.recording import Recording, read_recording, write_recording
+from interplay.replay import Replay, replay
 from interplay.spectrum import Spectrum
 from interplay.surrogates import Surrogate, fit
-from interplay.value_function import ValueFunction
+from interplay.value_function import Measured, ValueFunction
 from interplay.version import __version__
 
 if TYPE_CHECKING:
@@ -26,14 +28,17 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendError",
     "BadInput",
+    "Budget",
     "BudgetExceeded",
     "Estimate",
     "Explanation",
     "Interaction",
     "Interactions",
     "InterplayError",
+    "Measured",
     "MissingExtra",
     "Recording",
+    "Replay",
     "Spectrum",
     "StoreError",
     "Surrogate",
@@ -41,8 +46,10 @@ __all__ = [
     "__version__",
     "explain",
     "fit",
+    "interruptible",
     "load",
     "read_recording",
+    "replay",
     "text",
     "write_recording",
 ]

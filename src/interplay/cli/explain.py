@@ -21,13 +21,13 @@ def explain(
     model: str,
     units: str = "word",
     mask: str | None = None,
-    target: str | None = None,
+    target: Annotated[list[str] | None, Parameter(negative="")] = None,
     budget: str = "500",
     method: str = "auto",
     seed: int = 0,
     store: Path = Path("runs.db"),
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
-) -> None:
+) -> int:
     """Explain a classifier's output on a text.
 
     Parameters
@@ -43,9 +43,11 @@ def explain(
     mask
         What stands for a masked unit: "[MASK]", "[UNK]", "delete", or any text such as "...".
     target
-        logit:LABEL, prob:LABEL or margin:A|B; by default the logit of the predicted label.
+        logit:LABEL, prob:LABEL or margin:A|B; by default the logit of the predicted label. Given
+        several times, all are explained from the same evaluations.
     budget
-        Most evaluations of the model.
+        What the evaluations may cost: calls (500), tokens (2e6tok), seconds (90s, or min, h), or
+        several, comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
     method
         auto, proxyspex, lasso or exact.
     seed
@@ -55,7 +57,7 @@ def explain(
     """
     output.check()
     content = _read(text, file)
-    with progress(store) as on_event:
+    with progress(store) as (on_event, stop):
         value_function = ip.text(content, model=model, units=units, mask=mask, target=target)
         explanation = ip.explain(
             value_function,
@@ -63,9 +65,11 @@ def explain(
             method=method,
             seed=seed,
             store=store,
+            stop=stop,
             on_event=on_event,
         )
     output.present(explanation)
+    return stop.exit_code
 
 
 def _read(text: str | None, file: Path | None) -> str:
