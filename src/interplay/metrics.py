@@ -14,6 +14,9 @@ from interplay.value_function import FloatArray
 LEVEL = 0.9
 """Coverage of every interval that interplay shows."""
 
+NOTHING_BUT_NOISE = 0.95
+"""Share of the noise in the variance of the values beyond which nothing is claimed."""
+
 DO_NOT_TRUST, TRUST_IN_PART = 0.5, 0.8
 """A low end below the first says "do not trust"; one below the second, "in part"."""
 
@@ -104,6 +107,8 @@ def faithfulness(
     rng: np.random.Generator,
     *,
     distribution: str = "uniform",
+    noise_var: FloatArray | None = None,
+    weights: FloatArray | None = None,
     draws: int = 2000,
 ) -> Estimate:
     """Return held-out R² with a 90 % bootstrap interval over the held-out rows.
@@ -116,6 +121,13 @@ def faithfulness(
         source of the bootstrap draws.
     distribution
         name of the law that the masks were drawn from.
+    noise_var
+        float ``(m,)``, variance of the noise in each value. It is taken off both the error and the
+        spread, so that the result speaks of the values without it:
+        ``1 - (MSE - noise) / (variance - noise)``. Where hardly anything but noise is left, nothing
+        is claimed: the value is 0.
+    weights
+        float ``(m,)``: how much each row matters.
 
     Fewer than 5 rows give NaN with the widest interval: there is nothing to judge by.
     """
@@ -124,15 +136,36 @@ def faithfulness(
         return Estimate(float("nan"), float("-inf"), 1.0, distribution)
     value = r_squared(values, predicted)
     error = np.square(values - predicted)
-    weights = rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
+    counts = rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
+    total: FloatArray | float = float(m)
     # Per draw: residual sum of squares over spread, both under the drawn weights. Centred first,
     # or a large constant in the values would swallow the spread in rounding.
     centred = values - values.mean()
-    spread = weights @ np.square(centred) / m - np.square(weights @ centred / m)
+    if weights is not None:
+        counts *= weights
+        total = counts.sum(axis=1)
+    spread = counts @ np.square(centred) / total - np.square(counts @ centred / total)
+    misses = counts @ error / total
     floor = 1e-24 * max(float(np.square(values).mean()), 1e-300)
+    if noise_var is not None or weights is not None:
+        ones = np.ones(m) if weights is None else weights
+        mean = np.average(values, weights=ones)
+        whole = float(np.average(np.square(values - mean), weights=ones))
+        missed = float(np.average(error, weights=ones))
+        if noise_var is not None:
+            noise = float(np.average(noise_var, weights=ones))
+            if whole - noise <= (1 - NOTHING_BUT_NOISE) * whole:
+                return Estimate(0.0, 0.0, 1.0, distribution)
+            whole, missed = whole - noise, missed - noise
+            drawn = counts @ noise_var / total
+            # a draw that is all noise tells nothing: it keeps a twentieth of its spread
+            spread = np.maximum(spread - drawn, (1 - NOTHING_BUT_NOISE) * spread)
+            misses = misses - drawn
+        if whole > floor:
+            value = min(1.0 - missed / whole, 1.0)
     usable = spread > floor
     if not usable.any():
         return Estimate(value, value, value, distribution)
-    scores = 1.0 - (weights @ error / m)[usable] / spread[usable]
+    scores = np.minimum(1.0 - misses[usable] / spread[usable], 1.0)
     low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(min(low, value)), float(max(high, value)), distribution)

@@ -2,57 +2,108 @@
 
 One SQLite file. An evaluation is named by the fingerprint of its value function, the bits of its
 mask and a replicate number (noisy value functions are asked more than once), and holds q values,
-one per target. Evaluations that arrive together are one row of ``batches``: masks and values as
-two blobs with a checksum. With one row per evaluation, keyed by its mask, every evaluation writes
-a page of its own somewhere in the tree: at n = 1,000 SQLite took 50 us each for it, not 1, and 40 %
-more space. That a mask is stored once is held by ``put``, under the write lock.
+one per target, with their noise and what they cost. Evaluations that arrive together are one row
+of ``batches``, under a checksum. With one row per evaluation, keyed by its mask, every evaluation
+writes a page of its own somewhere in the tree: at n = 1,000 SQLite took 50 us each for it, not 1,
+and 40 % more space. That a mask is stored once is held by ``put``, under the write lock.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import struct
-import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from interplay.errors import BadInput, StoreError
-from interplay.evaluate.schema import DAMAGED, TROUBLE, open_store, refuse
+from interplay.evaluate import batches
+from interplay.evaluate.batches import Batch, Entry
+from interplay.evaluate.functions import Function, Identity, Row
+from interplay.evaluate.schema import (
+    DAMAGED,
+    SCHEMA,
+    TROUBLE,
+    open_for_reading,
+    open_store,
+    refuse,
+    use_wal,
+)
+from interplay.packing import canonical_order, pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
+NOBODY: Final = Identity()
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Stored:
-    """What a store knows about some masks.
+    """What a store knows about some masks; arrays have a row for each that it found, in order.
 
-    ``found`` is bool ``(m,)``; ``values`` float64 ``(found.sum(), q)``, in the order of the masks.
+    Attributes
+    ----------
+    found
+        bool ``(m,)``, for each mask asked.
+    values
+        float64 ``(k, q)``, of the k masks that were found.
+    noise_var
+        float64 ``(k, q)``, variance of the noise in each value, NaN where a row has none; None
+        where no row has any.
+    tokens, usd
+        float64 ``(k,)``: what each evaluation cost; NaN where unknown.
+    seconds
+        float64 ``(k,)``: the share of each in the time of its batch.
     """
 
     found: BoolArray
     values: FloatArray
+    noise_var: FloatArray | None = None
+    tokens: FloatArray = field(default_factory=lambda: np.empty(0))
+    usd: FloatArray = field(default_factory=lambda: np.empty(0))
+    seconds: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def of(cls, found: BoolArray, table: FloatArray, q: int) -> Self:
+        noise = table[:, q : 2 * q]
+        return cls(
+            found,
+            table[:, :q],
+            None if np.isnan(noise).all() else noise,
+            *table[:, 2 * q :].T,
+        )
 
 
-@dataclass
 class _Held:
     """The evaluations of one function and replicate in memory, up to the batch ``newest``."""
 
-    newest: int = 0
-    rows: dict[bytes, bytes] = field(default_factory=dict)
+    def __init__(self, q: int) -> None:
+        self.newest = 0
+        self.places: dict[bytes, int] = {}  # of the masks in the table
+        self.table = np.empty((0, 2 * q + 3))
+        self.size = 0
 
+    def add(self, number: int, keys: list[bytes], rows: FloatArray) -> None:
+        end = self.size + len(rows)
+        if end > len(self.table):
+            grown = np.empty((max(end, 2 * len(self.table)), self.table.shape[1]))
+            grown[: self.size] = self.table[: self.size]
+            self.table = grown
+        self.table[self.size : end] = rows
+        # setdefault of each, without a loop in Python: the first evaluation of a mask counts
+        deque(map(self.places.setdefault, keys, range(self.size, end)), maxlen=0)
+        self.size, self.newest = end, number
 
-@dataclass(frozen=True)
-class _Function:
-    id: int
-    n: int
-    q: int
+    def find(self, keys: list[bytes]) -> NDArray[np.intp]:
+        """Return their rows of the table, -1 where there is none."""
+        return np.fromiter(map(self.places.get, keys, repeat(-1)), dtype=np.intp, count=len(keys))
 
 
 class Store:
@@ -62,6 +113,10 @@ class Store:
     ----------
     path
         the file; made where it does not exist, in a folder that must.
+    create
+        False refuses a file that does not exist.
+    read_only
+        True changes nothing: no byte of the file, nothing beside it.
     timeout
         seconds to wait for a lock that another process holds.
 
@@ -79,16 +134,30 @@ class Store:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, Store(f"{folder}/runs.db") as store:
-    ...     _ = store.put("f", [[True, False]], [0.5])
+    ...     _ = store.put("f", [[True, False]], [0.5], tokens=[12])
     ...     stored = store.get("f", [[True, True], [True, False]])
-    >>> stored.found, stored.values
-    (array([False,  True]), array([[0.5]]))
+    >>> stored.found, stored.values, stored.tokens
+    (array([False,  True]), array([[0.5]]), array([12.]))
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        timeout: float = 30.0,
+    ) -> None:
         self.path = Path(path)
+        self._timeout = timeout
         self._held: dict[tuple[int, int], _Held] = {}
-        self._connection = open_store(self.path, timeout)
+        self._agreed: dict[int, Identity] = {}
+        self._ready_to_write = False
+        self._connection = (
+            open_for_reading(self.path, timeout)
+            if read_only
+            else open_store(self.path, timeout, create=create)
+        )
 
     def get(self, fingerprint: str, masks: BoolArray, *, replicate: int = 0) -> Stored:
         """Look masks up, among them those that other processes have stored by now.
@@ -110,29 +179,45 @@ class Store:
             the store is damaged or locked.
         """
         masks = check_masks(masks)
-        with self._guarded("read"):
-            function = self._function(fingerprint)
-            if function is None:
-                return Stored(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 1)))
-            _check_width(self.path, function, fingerprint, masks)
-            rows = self._refreshed(function, replicate).rows
-        hits = [rows.get(row) for row in _packed_rows(masks)]
-        found = np.fromiter((hit is not None for hit in hits), dtype=np.bool_, count=len(hits))
-        octets = b"".join(hit for hit in hits if hit is not None)
-        values = np.frombuffer(octets, dtype="<f8").astype(np.float64).reshape(-1, function.q)
-        return Stored(found, values)
+        with self.guarded("read"):
+            entry = self.entry(fingerprint)
+            if entry is None:
+                return Stored.of(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 5)), 1)
+            self._check_width(entry, masks)
+            held = self._refreshed(entry, replicate)
+        at = held.find(batches.packed_rows(masks))
+        found = at >= 0
+        return Stored.of(found, held.table[at[found]], entry.q)
+
+    @overload
+    def put(
+        self, fingerprint: str, masks: BoolArray, values: ArrayLike, *,
+        noise_var: ArrayLike | None = None, tokens: ArrayLike | None = None,
+        usd: ArrayLike | None = None, seconds: float = 0.0, replicate: int = 0,
+        identity: Identity = NOBODY,
+    ) -> Stored: ...  # fmt: skip
+
+    @overload
+    def put(
+        self, fingerprint: str, masks: BoolArray, values: ArrayLike, *, seconds: float = 0.0,
+        replicate: int = 0, targets: Sequence[str] | None,
+    ) -> FloatArray: ...  # fmt: skip
 
     def put(
         self,
         fingerprint: str,
         masks: BoolArray,
-        values: FloatArray,
+        values: ArrayLike,
         *,
+        noise_var: ArrayLike | None = None,
+        tokens: ArrayLike | None = None,
+        usd: ArrayLike | None = None,
         seconds: float = 0.0,
         replicate: int = 0,
-        targets: Sequence[str] | None = None,
-    ) -> FloatArray:
-        """Store a batch of evaluations in one transaction; return the values now in the store.
+        identity: Identity = NOBODY,
+        targets: Any = ...,
+    ) -> Stored | FloatArray:
+        """Store a batch of evaluations in one transaction; return what is now in the store.
 
         A mask that is there already keeps its value, so that of several processes that evaluate
         the same mask all go on with the same number.
@@ -145,38 +230,140 @@ class Store:
             bool ``(m, n)``.
         values
             float ``(m,)`` or ``(m, q)``, finite.
+        noise_var
+            of the shape of ``values``: variance of the noise in each value; NaN where unknown.
+        tokens, usd
+            float ``(m,)``: what each evaluation cost; NaN where unknown.
         seconds
             what the value function took for the whole batch.
         replicate
             which of several evaluations of the same mask.
-        targets
-            names of the q targets, kept with the first batch.
-
-        Returns
-        -------
-        float64 ``(m, q)``
+        identity
+            kept beside the fingerprint; what the store does not know yet is added.
 
         Raises
         ------
         BadInput
-            the store knows this value function with another number of features or targets.
+            the store knows this value function with another number of features or targets, or with
+            other names of them.
         StoreError
             the batch could not be written; nothing of it is stored, and all that was, still is.
         """
+        if targets is not ...:  # until the executor passes the identity
+            identity = Identity(targets=targets)
         masks = check_masks(masks)
-        values = check_values(values, len(masks))
-        if len(masks):
-            values = values.reshape(len(masks), -1)
-            with self._guarded("write"), self._transaction():
-                self._insert(fingerprint, masks, values, seconds, replicate, targets)
-        return self.get(fingerprint, masks, replicate=replicate).values
+        m = len(masks)
+        checked = check_values(values, m).reshape(m, -1 if m else 1)
+        amounts = (
+            check_amounts(tokens, (m,), "tokens"),
+            check_amounts(usd, (m,), "usd"),
+            check_amounts(noise_var, np.shape(values), "noise_var"),
+        )
+        if not 0 <= seconds < math.inf:
+            raise BadInput(f"seconds must be a finite number, 0 or more; got {seconds!r}")
+        if m:
+            with self.writing():
+                entry = self._agree(fingerprint, masks.shape[1], checked.shape[1], identity)
+                keys = batches.packed_rows(masks)
+                places = self._refreshed(entry, replicate).places
+                fresh: dict[bytes, int] = {}
+                for row, key in enumerate(keys):
+                    if key not in places:
+                        fresh.setdefault(key, row)
+                if fresh:
+                    rows = list(fresh.values())
+                    token, money, noise = (batches.blob(a, rows) for a in amounts)
+                    batch = Batch(
+                        replicate=int(replicate),
+                        seconds=float(seconds) * len(fresh) / m,
+                        created=now(),
+                        tokens=token,
+                        usd=money,
+                        noise=noise,
+                        masks=b"".join(fresh),
+                        vals=checked[rows].astype("<f8", copy=False).tobytes(),
+                    )
+                    batches.write(self._connection, entry, batch)
+        stored = self.get(fingerprint, masks, replicate=replicate)
+        if not stored.found.all():  # the numbers of batches, or an index, are not what they were
+            raise StoreError(f"{self.path} does not give back what was written. {DAMAGED}")
+        return stored if targets is ... else stored.values
+
+    def check(self, fingerprint: str, n: int, identity: Identity) -> None:
+        """Refuse a value function that cannot be the one the store has under this fingerprint.
+
+        Raises
+        ------
+        BadInput
+            the store holds another number of features, or other names of targets or features. A
+            different witness is allowed.
+        """
+        with self.guarded("read"):
+            entry = self.entry(fingerprint)
+            if entry is not None:
+                row = self.row(entry)
+                row.joined(Row.of(fingerprint, n, entry.q, identity, row.created), self.path)
+
+    def function(self, fingerprint: str) -> Function | None:
+        """Return what is known about a value function, or None where nothing is."""
+        with self.guarded("read"):
+            entry = self.entry(fingerprint)
+            return None if entry is None else self._function(entry)
+
+    def functions(self) -> list[Function]:
+        """Return what is known about every value function, in the order they were first stored."""
+        with self.guarded("read"):
+            return [self._function(entry) for entry in self.entries()]
+
+    def recording(self, fingerprint: str) -> tuple[BoolArray, FloatArray, FloatArray | None]:
+        """Return everything stored of a value function, replicates averaged.
+
+        Returns
+        -------
+        masks
+            bool ``(m, n)``, different from each other, in canonical order: by the number of
+            features kept, then as tuples.
+        values
+            float64 ``(m, q)``, means over the replicates of each mask.
+        noise_var
+            float64 ``(m, q)``, variance of the noise in these means: what the value function
+            reported (where it did not, the mean of what it did), else the variance within the
+            replicates, pooled over the masks. None where neither tells anything.
+
+        Raises
+        ------
+        BadInput
+            the store has nothing under this fingerprint.
+        """
+        with self.guarded("read"):
+            entry = self.entry(fingerprint)
+            if entry is None:
+                raise BadInput(f"{self.path} holds no evaluations under {fingerprint}")
+            numbers = self._connection.execute(
+                "SELECT DISTINCT replicate FROM batches WHERE function = ?", (entry.id,)
+            )
+            held = [self._refreshed(entry, number) for (number,) in numbers.fetchall()]
+        places: dict[bytes, int] = {}
+        for one in held:
+            for key in one.places:
+                places.setdefault(key, len(places))
+        row = [places[key] for one in held for key in one.places]
+        table = np.concatenate(
+            [np.empty((0, 2 * entry.q + 3))]
+            + [one.table[list(one.places.values())] for one in held]
+        )
+        packed = np.frombuffer(b"".join(places), dtype=np.uint8).reshape(-1, entry.width)
+        masks = np.unpackbits(packed, axis=1, count=entry.n).view(np.bool_)
+        by = canonical_order(pack(masks))
+        values, noise = _means(np.array(row, dtype=np.intp), len(places), table, entry.q)
+        return masks[by], values[by], None if noise is None else noise[by]
 
     def count(self, fingerprint: str | None = None) -> int:
         """Return how many evaluations are stored, in all or of one value function."""
         query = "SELECT coalesce(sum(size), 0) FROM batches"
         if fingerprint is not None:
             query += " WHERE function = (SELECT id FROM functions WHERE fingerprint = ?)"
-        with self._guarded("read"):
+        with self.guarded("read"):
             arguments = () if fingerprint is None else (fingerprint,)
             return int(self._connection.execute(query, arguments).fetchone()[0])
 
@@ -195,130 +382,193 @@ class Store:
     ) -> None:
         self.close()
 
-    def _insert(
-        self,
-        fingerprint: str,
-        masks: BoolArray,
-        values: FloatArray,
-        seconds: float,
-        replicate: int,
-        targets: Sequence[str] | None,
-    ) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        function = self._function(fingerprint)
-        if function is None:
-            names = None if targets is None else json.dumps(list(targets))
-            self._connection.execute(
-                "INSERT INTO functions (fingerprint, n, q, targets, created) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (fingerprint, masks.shape[1], values.shape[1], names, now),
-            )
-            function = self._function(fingerprint)
-            assert function is not None
-        _check_width(self.path, function, fingerprint, masks)
-        if values.shape[1] != function.q:
-            raise BadInput(
-                f"the value function gave {values.shape[1]} values per mask, but {self.path} holds "
-                f"{function.q} under its fingerprint {fingerprint}. A value function that changes "
-                f"needs another fingerprint, or another store"
-            )
-        held = self._refreshed(function, replicate).rows
-        fresh: dict[bytes, bytes] = {}
-        for mask, row in zip(_packed_rows(masks), values.astype("<f8"), strict=True):
-            if mask not in held:
-                fresh.setdefault(mask, row.tobytes())
-        if not fresh:
-            return
-        mask_blob, value_blob = b"".join(fresh), b"".join(fresh.values())
+    # --- for the rest of this package ---------------------------------------------------------
+
+    def entry(self, fingerprint: str) -> Entry | None:
+        """Return where the evaluations of a function are; its names are not read."""
+        found = self.entries("WHERE fingerprint = ?", fingerprint)
+        return found[0] if found else None
+
+    def entries(self, where: str = "", *arguments: Any) -> list[Entry]:
+        """Return where the evaluations of functions are, in the order they were first stored."""
+        rows = self._connection.execute(
+            f"SELECT id, fingerprint, n, q FROM functions {where} ORDER BY id", arguments
+        ).fetchall()
+        for number, fingerprint, n, q in rows:
+            if not (isinstance(fingerprint, str) and _positive(n) and _positive(q)):
+                raise StoreError(self.damaged(f"entry {number}, {fingerprint},"))
+        return [Entry(*row) for row in rows]
+
+    def row(self, entry: Entry) -> Row:
+        """Return the names of a function."""
+        *columns, checksum = self._connection.execute(
+            "SELECT fingerprint, n, q, targets, features, subject, witness, created, checksum "
+            "FROM functions WHERE id = ?",
+            (entry.id,),
+        ).fetchone()
+        row = Row(*columns)
+        if row.checksum() != checksum:
+            raise StoreError(self.damaged(f"the entry of {entry.fingerprint}"))
+        return row
+
+    def save_row(self, row: Row, number: int | None = None) -> None:
+        """Write the names of a function that is new, or has the number given."""
         self._connection.execute(
-            "INSERT INTO batches (function, replicate, size, masks, vals, seconds, created, "
-            "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                function.id,
-                replicate,
-                len(fresh),
-                mask_blob,
-                value_blob,
-                float(seconds),
-                now,
-                _checksum(function, replicate, mask_blob, value_blob),
-            ),
+            "INSERT OR REPLACE INTO functions (id, fingerprint, n, q, targets, features, subject, "
+            "witness, created, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, *astuple(row), row.checksum()),
         )
 
-    def _function(self, fingerprint: str) -> _Function | None:
-        row = self._connection.execute(
-            "SELECT id, n, q FROM functions WHERE fingerprint = ?", (fingerprint,)
-        ).fetchone()
-        if row is None:
-            return None
-        if not all(isinstance(entry, int) and entry > 0 for entry in row):
-            raise StoreError(f"{self.path}: the entry of {fingerprint} is damaged. {DAMAGED}")
-        return _Function(*row)
-
-    def _refreshed(self, function: _Function, replicate: int) -> _Held:
-        """Read what has been added since the last look, by this process or another."""
-        held = self._held.setdefault((function.id, replicate), _Held())
-        width, stride = -(-function.n // 8), 8 * function.q
-        for number, size, masks, values, checksum in self._connection.execute(
-            "SELECT id, size, masks, vals, checksum FROM batches "
-            "WHERE function = ? AND replicate = ? AND id > ? ORDER BY id",
-            (function.id, replicate, held.newest),
-        ):
-            sound = (
-                isinstance(masks, bytes)
-                and isinstance(values, bytes)
-                and isinstance(size, int)
-                and (len(masks), len(values)) == (size * width, size * stride)
-                and checksum == _checksum(function, replicate, masks, values)
-            )
-            if not sound:
-                raise StoreError(
-                    f"{self.path}: batch {number} of {size} evaluations is damaged (its checksum "
-                    f"does not match). Delete it with `sqlite3 {self.path} "
-                    f'"DELETE FROM batches WHERE id = {number}"` to evaluate only these again, '
-                    f"or pass another store"
-                )
-            for k in range(size):
-                row = masks[k * width : (k + 1) * width]
-                held.rows.setdefault(row, values[k * stride : (k + 1) * stride])
-            held.newest = number
-        return held
+    def damaged(self, what: str) -> str:
+        return (
+            f"{self.path}: {what} is damaged (its checksum does not match). "
+            f"`interplay runs prune --store {self.path} --damaged` shows what it takes to go on: "
+            f"only what is damaged is evaluated again"
+        )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        # IMMEDIATE takes the write lock first: what is read inside cannot be outdated
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:  # also Ctrl-C: never leave the lock behind
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+    def writing(self) -> Iterator[None]:
+        """Hold the write lock for one transaction."""
+        with self.guarded("write"):
+            if not self._ready_to_write:
+                use_wal(self._connection, self._timeout)
+                self._ready_to_write = True
+            # IMMEDIATE takes the write lock first: what is read inside cannot be outdated
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+                if version != SCHEMA:
+                    raise StoreError(
+                        f"{self.path} was brought to schema {version} by another version of "
+                        f"interplay meanwhile, this one writes {SCHEMA}: run again with that one"
+                    )
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:  # also Ctrl-C: never leave the lock behind
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
 
     @contextmanager
-    def _guarded(self, doing: str) -> Iterator[None]:
+    def guarded(self, doing: str) -> Iterator[None]:
+        """Say what SQLite's errors mean."""
         try:
             yield
         except TROUBLE as error:
             refuse(self.path, doing, error)
 
+    # ------------------------------------------------------------------------------------------
 
-def _check_width(path: Path, function: _Function, fingerprint: str, masks: BoolArray) -> None:
-    if masks.shape[1] != function.n:
-        raise BadInput(
-            f"masks have {masks.shape[1]} features, but {path} holds {function.n} under the "
-            f"fingerprint {fingerprint} of this value function. A value function that changes "
-            f"needs another fingerprint, or another store"
+    def _agree(self, fingerprint: str, n: int, q: int, identity: Identity) -> Entry:
+        """Return the entry of a function, made or completed where needed."""
+        entry = self.entry(fingerprint)
+        known = entry is not None and self._agreed.get(entry.id) is identity
+        if entry is None or not known or (entry.n, entry.q) != (n, q):
+            row = Row.of(fingerprint, n, q, identity, now())
+            before = None if entry is None else self.row(entry)
+            row = row if before is None else before.joined(row, self.path)
+            if row != before:
+                self.save_row(row, None if entry is None else entry.id)
+                entry = self.entry(fingerprint)
+            assert entry is not None
+            self._agreed[entry.id] = identity
+        return entry
+
+    def _check_width(self, entry: Entry, masks: BoolArray) -> None:
+        if masks.shape[1] != entry.n:
+            raise BadInput(
+                f"masks have {masks.shape[1]} features, but {self.path} holds {entry.n} under the "
+                f"fingerprint {entry.fingerprint} of this value function. A value function that "
+                f"changes needs another fingerprint, or another store"
+            )
+
+    def _refreshed(self, entry: Entry, replicate: int) -> _Held:
+        """Read what has been added since the last look, by this process or another."""
+        held = self._held.setdefault((entry.id, int(replicate)), _Held(entry.q))
+        for number, size, batch in batches.read(
+            self._connection, entry, replicate=int(replicate), after=held.newest
+        ):
+            if batch is None or number <= held.newest:
+                raise StoreError(self.damaged(f"batch {number} of {size} evaluations"))
+            held.add(number, batch.keys(entry), batch.table(entry))
+        return held
+
+    def _function(self, entry: Entry) -> Function:
+        row = self.row(entry)
+        sizes, replicates, seconds, created = [0], set(), [0.0], [row.created]
+        tokens: list[float] = []
+        usd: list[float] = []
+        for size, replicate, took, at, *paid in self._connection.execute(
+            "SELECT size, replicate, seconds, created, tokens, usd FROM batches WHERE function = ?",
+            (entry.id,),
+        ):
+            if not (_positive(size) and isinstance(took, float) and isinstance(at, str)):
+                raise StoreError(self.damaged(f"a batch of {entry.fingerprint}"))
+            sizes.append(size)
+            replicates.add(replicate)
+            seconds.append(took)
+            created.append(at)
+            for known, octets in zip((tokens, usd), paid, strict=True):
+                if octets is not None:
+                    known.append(batches.total(octets))
+        return Function(
+            entry.fingerprint,
+            entry.n,
+            entry.q,
+            row.identity,
+            sum(sizes),
+            len(replicates),
+            math.fsum(seconds),
+            math.fsum(tokens) if tokens else None,
+            math.fsum(usd) if usd else None,
+            datetime.fromisoformat(row.created),
+            datetime.fromisoformat(max(created)),
         )
 
 
-def _packed_rows(masks: BoolArray) -> list[bytes]:
-    packed = np.packbits(masks, axis=1)
-    octets, width = packed.tobytes(), packed.shape[1]
-    return [octets[start : start + width] for start in range(0, len(octets), width)]
+def _means(
+    row: NDArray[np.intp], m: int, table: FloatArray, q: int
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return mean values of the m masks, and the variance of the noise in the means."""
+    replicates = np.bincount(row, minlength=m)[:, None].astype(np.float64)
+
+    def mean(columns: FloatArray) -> FloatArray:
+        sums = [np.bincount(row, weights=column, minlength=m) for column in columns.T]
+        return np.stack(sums, axis=1) / replicates
+
+    values = mean(table[:, :q])
+    noise = table[:, q : 2 * q]
+    known = np.isfinite(noise)
+    if known.any():
+        filled = np.where(
+            known, noise, np.where(known, noise, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+        )
+        return values, mean(filled) / replicates
+    spare = len(row) - m  # degrees of freedom
+    if not spare:
+        return values, None
+    pooled = ((table[:, :q] - values[row]) ** 2).sum(axis=0) / spare
+    return values, pooled / replicates
 
 
-def _checksum(function: _Function, replicate: int, masks: bytes, values: bytes) -> int:
-    head = struct.pack("<4q", function.id, function.n, function.q, replicate)
-    return zlib.crc32(values, zlib.crc32(masks, zlib.crc32(head)))
+def check_amounts(given: ArrayLike | None, shape: tuple[int, ...], name: str) -> FloatArray | None:
+    """Return noise or prices as float64, with one column per value where there are several."""
+    if given is None:
+        return None
+    try:
+        array = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{name} must be numbers, one per evaluation: {error}") from error
+    if array.shape != shape:
+        raise BadInput(f"{name} must have shape {shape}; got {array.shape}")
+    if (array < 0).any() or np.isinf(array).any():
+        raise BadInput(f"{name} must be 0 or more, and finite (NaN where unknown)")
+    return array
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _positive(x: object) -> bool:
+    return isinstance(x, int) and x > 0

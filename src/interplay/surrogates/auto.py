@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
@@ -13,6 +13,7 @@ from interplay.surrogates.crossval import errors_of_others
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.proxyspex import ProxySpex
+from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 
 MEMBERS: tuple[type[Surrogate], ...] = (Lasso, ProxySpex)
@@ -29,40 +30,54 @@ class Auto(Surrogate):
 
     method: ClassVar[str] = "auto"
     chosen: Surrogate
+    scores: Mapping[str, float]
 
-    def fit(
-        self,
-        masks: BoolArray,
-        values: FloatArray,
-        *,
-        folds: NDArray[np.intp],
-        rng: np.random.Generator,
-    ) -> Self:
-        self._scores = {}
-        if is_complete(masks):
-            self.chosen = Exact().fit(masks, values, folds=folds, rng=rng)
-            self.out_of_fold = self.chosen.out_of_fold
-            return self
-        members = [
-            member().fit(masks, values, folds=folds, rng=child)
+    @classmethod
+    def fit_targets(
+        cls, sample: Sample, values: FloatArray, rng: np.random.Generator
+    ) -> list[Self]:
+        if is_complete(sample.masks):
+            return [cls._of(fitted, {}) for fitted in Exact.fit_targets(sample, values, rng)]
+        fits = [
+            member.fit_targets(sample, values, child)
             for member, child in zip(MEMBERS, rng.spawn(len(MEMBERS)), strict=True)
         ]
+        return [
+            cls._choose(sample, column, members)
+            for column, *members in zip(values.T, *fits, strict=True)
+        ]
+
+    @classmethod
+    def _of(cls, chosen: Surrogate, scores: Mapping[str, float]) -> Self:
+        fitted = cls()
+        fitted.chosen, fitted.scores, fitted.out_of_fold = chosen, scores, chosen.out_of_fold
+        return fitted
+
+    @classmethod
+    def _choose(cls, sample: Sample, values: FloatArray, members: Sequence[Surrogate]) -> Self:
+        folds = sample.folds
         tested = np.isfinite(members[0].out_of_fold)
         errors = np.zeros((max(folds.max() + 1, 1), len(members)))
         for j, member in enumerate(members):
             squares = np.square(values - member.out_of_fold)[tested]
+            if sample.weights is not None:
+                squares = squares * sample.weights[tested]
             errors[:, j] = np.bincount(np.maximum(folds[tested], 0), squares, len(errors))
-        self.chosen = members[errors.sum(axis=0).argmin()]
-        # as in the evidence of a member: who predicts a fold was chosen on the others
-        best = errors_of_others(errors).argmin(axis=1)[np.maximum(folds, 0)]
-        self.out_of_fold = np.choose(best, [member.out_of_fold for member in members])
-        variance = float(np.square(values[tested] - values[tested].mean()).sum())
+        scores = {}
+        of_mean = np.square(values[tested] - values[tested].mean())
+        if sample.weights is not None:
+            of_mean = of_mean * sample.weights[tested]
+        variance = float(of_mean.sum())
         if variance > 0:
-            self._scores = {
+            scores = {
                 member.method: 1 - float(error) / variance
                 for member, error in zip(members, errors.sum(axis=0), strict=True)
             }
-        return self
+        fitted = cls._of(members[errors.sum(axis=0).argmin()], scores)
+        # as in the evidence of a member: who predicts a fold was chosen on the others
+        best = errors_of_others(errors).argmin(axis=1)[np.maximum(folds, 0)]
+        fitted.out_of_fold = np.choose(best, [member.out_of_fold for member in members])
+        return fitted
 
     @property
     def fitted_method(self) -> str:
@@ -75,9 +90,9 @@ class Auto(Surrogate):
         return self.chosen.walsh_series(max_terms)
 
     def diagnostics(self) -> list[str]:
-        self.chosen.faithfulness = self.faithfulness
+        self.chosen.faithfulness, self.chosen.noise = self.faithfulness, self.noise
         sentences = self.chosen.diagnostics()
-        if len(self._scores) > 1:
-            scores = ", ".join(f"{name} {score:.2f}" for name, score in self._scores.items())
+        if len(self.scores) > 1:
+            scores = ", ".join(f"{name} {score:.2f}" for name, score in self.scores.items())
             sentences.append(f"{self.chosen.method} was chosen by cross-validated R²: {scores}.")
         return sentences

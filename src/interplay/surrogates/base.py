@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interplay.metrics import Estimate
 from interplay.spectrum import Spectrum
+from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -28,6 +28,8 @@ class Surrogate(ABC):
         n feature names.
     faithfulness
         held-out R² with a 90 % interval, every choice made again inside each fold.
+    noise
+        what the noise of the values means for this fit, in sentences; empty where there is none.
     out_of_fold
         float ``(m,)``, set by ``fit``: for every row what models predict that were not trained on
         its fold, settings chosen on the other folds; NaN for rows in no fold. Faithfulness is
@@ -37,20 +39,18 @@ class Surrogate(ABC):
     method: ClassVar[str]
     features: tuple[str, ...]
     faithfulness: Estimate
+    noise: tuple[str, ...] = ()
     out_of_fold: FloatArray
 
+    @classmethod
     @abstractmethod
-    def fit(
-        self,
-        masks: BoolArray,
-        values: FloatArray,
-        *,
-        folds: NDArray[np.intp],
-        rng: np.random.Generator,
-    ) -> Self:
-        """Fit to masks bool ``(m, n)`` and finite values float64 ``(m,)``; return ``self``.
+    def fit_targets(
+        cls, sample: Sample, values: FloatArray, rng: np.random.Generator
+    ) -> list[Self]:
+        """Fit finite values, float64 ``(m, q)``; return one surrogate per target.
 
-        ``folds`` is what :func:`interplay.surrogates.crossval.assign_folds` returns.
+        Several targets come together so that work that the masks alone decide is done once. What is
+        found for a target must not depend on which others there are.
         """
 
     @abstractmethod
@@ -72,7 +72,7 @@ class Surrogate(ABC):
 
     def diagnostics(self) -> list[str]:
         """Return what a reader should know about this fit, in sentences."""
-        return [self.faithfulness.sentence]
+        return [self.faithfulness.sentence, *self.noise]
 
 
 class SparseSurrogate(Surrogate):
@@ -80,11 +80,16 @@ class SparseSurrogate(Surrogate):
 
     series: Spectrum
 
-    def fit_constant(self, values: FloatArray, n: int) -> Self:
-        """Become the mean: for values that do not vary, or too few masks to learn from."""
-        self.series = Spectrum({(): float(values.mean())}, n, errors={(): 0.0})
-        self.out_of_fold = np.full(len(values), values.mean())
-        return self
+    @classmethod
+    def constant(cls, sample: Sample, values: FloatArray) -> Self | None:
+        """Return the mean where values do not vary or masks are too few to learn from."""
+        location, spread = float(values.mean()), float(values.std())
+        if spread > 1e-12 * max(1.0, abs(location)) and sample.k > 1:
+            return None
+        fitted = cls()
+        fitted.series = Spectrum({(): location}, sample.n, errors={(): 0.0})
+        fitted.out_of_fold = np.full(len(values), location)
+        return fitted
 
     def predict(self, masks: BoolArray) -> FloatArray:
         return self.series.predict(masks)

@@ -116,6 +116,7 @@ def boost(
     groups: NDArray[np.intp],
     rng: np.random.Generator,
     options: BoostingOptions,
+    families: NDArray[np.intp] | None = None,
 ) -> Trees:
     """Grow one ensemble of trees per column of ``targets``.
 
@@ -133,6 +134,9 @@ def boost(
         part in it; an ensemble alone in its group judges itself.
     rng
         source of the features that may be split in each round.
+    families
+        int ``(b,)``: ensembles that stop growing together, whole groups; one family by default.
+        What one family becomes does not depend on the others.
     """
     n = masks.shape[1]
     columns = np.ascontiguousarray(masks.T, dtype=np.float32)
@@ -140,30 +144,64 @@ def boost(
     judging = judge.astype(np.float32)
     base = (target * weight).sum(axis=0) / weight.sum(axis=0)
     residual = target - base
+    rounds = np.zeros(len(base), np.intp)
     errors = [(np.square(residual) * judging).sum(axis=0, dtype=np.float64)]
-    grown: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+    grown: list[tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]] = []
     allowed = max(1, round(options.feature_share * n))
     together = (groups[:, None] == groups).astype(np.float64)
-    for _ in range(options.rounds):
+    family = np.zeros(len(base), np.intp) if families is None else families
+    growing = np.arange(len(base))
+    while len(growing):
         subset = np.sort(rng.permutation(n)[:allowed])
+        # take, not [:, growing]: that gives another memory layout, and sums other last bits
+        heavy = weight.take(growing, axis=1)
         features, leaves, leaf = _grow(
-            masks, columns[subset], subset, residual * weight, weight, options
+            masks,
+            columns[subset],
+            subset,
+            residual.take(growing, axis=1) * heavy,
+            heavy,
+            options,
         )
-        residual -= np.take_along_axis(leaves, leaf.T, axis=1).T
-        grown.append((features, leaves))
+        residual[:, growing] -= np.take_along_axis(leaves, leaf.T, axis=1).T
+        grown.append((growing, features, leaves))
         errors.append((np.square(residual) * judging).sum(axis=0, dtype=np.float64))
-        by_group = np.array(errors) @ together
-        if (len(grown) - by_group.argmin(axis=0) >= options.patience).all():
-            break
+        best = (np.array(errors) @ together).argmin(axis=0)
+        waiting = len(grown) - best < options.patience
+        last = len(grown) >= options.rounds
+        for one in np.unique(family[growing]):
+            own = np.flatnonzero(family == one)
+            if last or not waiting[own].any():
+                rounds[own] = _rounds(np.array(errors)[:, own], together[np.ix_(own, own)])
+                growing = np.setdiff1d(growing, own)
+    return _trees(grown, rounds, base.astype(np.float64))
+
+
+def _rounds(errors: FloatArray, together: FloatArray) -> NDArray[np.intp]:
+    """Rounds to keep: those with the least error of the others in the group."""
     alone = together.sum(axis=0) == 1
-    others = np.array(errors) @ (together - np.diag(~alone))
-    rounds = others.argmin(axis=0)
-    born, ensemble = np.nonzero(np.arange(len(grown))[:, None] < rounds)
+    others = errors @ (together - np.diag(~alone))
+    rounds: NDArray[np.intp] = others.argmin(axis=0)
+    return rounds
+
+
+def _trees(
+    grown: list[tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]],
+    rounds: NDArray[np.intp],
+    base: FloatArray,
+) -> Trees:
+    """Gather the trees of every round that their ensembles keep."""
+    kept = [rounds[which] > born for born, (which, _, _) in enumerate(grown)]
+    _, features, leaves = grown[0]
     return Trees(
-        features=np.array([features for features, _ in grown])[born, ensemble],
-        leaves=np.array([leaves for _, leaves in grown])[born, ensemble].astype(np.float64),
-        ensemble=ensemble,
-        base=base.astype(np.float64),
+        features=np.concatenate(
+            [features[:0], *(f[keep] for keep, (_, f, _) in zip(kept, grown, strict=True))]
+        ),
+        leaves=np.concatenate(
+            [leaves[:0], *(x[keep] for keep, (_, _, x) in zip(kept, grown, strict=True))]
+        ).astype(np.float64),
+        ensemble=np.concatenate([w[keep] for keep, (w, _, _) in zip(kept, grown, strict=True)]),
+        base=base,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SparseSurrogate
+from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 
 MAX_FEATURES = 20
@@ -32,23 +32,40 @@ class Exact(SparseSurrogate):
 
     method: ClassVar[str] = "exact"
 
-    def fit(
-        self,
-        masks: BoolArray,
-        values: FloatArray,
-        *,
-        folds: NDArray[np.intp],
-        rng: np.random.Generator,
-    ) -> Self:
-        n = masks.shape[1]
+    @classmethod
+    def fit_targets(
+        cls, sample: Sample, values: FloatArray, rng: np.random.Generator
+    ) -> list[Self]:
+        masks, n = sample.masks, sample.n
         if not is_complete(masks):
             raise BadInput(
                 f'method "exact" needs every one of the 2^{n} masks (n at most {MAX_FEATURES}); '
                 f"got {len(np.unique(masks, axis=0))} different ones. "
                 'Evaluate the others, or use method="auto"'
             )
-        row = _row_numbers(masks)
-        mean = np.bincount(row, values, 2**n) / np.bincount(row, minlength=2**n)
-        self.series = Spectrum.from_values(mean, n)
-        self.out_of_fold = values.copy()
-        return self
+        row, weights = _row_numbers(masks), sample.row_weights
+        total = np.bincount(row, weights, 2**n)
+        fits = []
+        for column in values.T:
+            fitted = cls()
+            mean = np.bincount(row, weights * column, 2**n) / total
+            fitted.series = Spectrum.from_values(mean, n)
+            fitted.out_of_fold = column.copy()
+            fits.append(fitted)
+        return fits
+
+    def with_noise(self, sample: Sample, noise_var: FloatArray) -> None:
+        """Give the coefficients the standard error that noise in the values leaves them.
+
+        Every coefficient is the mean of 2^n values with a sign: all have the same error.
+        """
+        row, weights = _row_numbers(sample.masks), sample.row_weights
+        total = np.bincount(row, weights)
+        of_means = np.bincount(row, np.square(weights) * noise_var) / np.square(total)
+        error = float(np.sqrt(of_means.sum()) / len(of_means))
+        self.series = Spectrum.from_packed(
+            self.series.packed,
+            self.series.coefficients,
+            sample.n,
+            standard_errors=np.full(len(self.series), error),
+        )

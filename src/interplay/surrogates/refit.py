@@ -109,7 +109,11 @@ def sizes(limit: int) -> list[int]:
 
 
 def choose(
-    rankings: list[Ranking], masks: BoolArray, values: FloatArray, folds: NDArray[np.intp]
+    rankings: list[Ranking],
+    masks: BoolArray,
+    values: FloatArray,
+    folds: NDArray[np.intp],
+    weights: FloatArray | None = None,
 ) -> tuple[Choice, FloatArray]:
     """Return the best setting by cross-validation, and held-out predictions ``(m,)``.
 
@@ -123,7 +127,7 @@ def choose(
     for fold, ranking in enumerate(rankings):
         test = folds == fold
         columns = parity_columns(masks, ranking.members[:limit])
-        system = _System(columns[~test], values[~test])
+        system = _System(columns[~test], values[~test], _of(weights, ~test))
         unseen = columns[test] - system.mean
         for j, (gamma, penalty) in enumerate(GAMMAS_AND_PENALTIES):
             solutions = system.solve(ranking.scale(gamma)[:limit], penalty, lengths)
@@ -131,7 +135,8 @@ def choose(
                 predicted[i, j, test] = system.target_mean + (
                     unseen[:, : len(coefficients)] @ coefficients
                 )
-        squared[fold] = np.square(predicted[:, :, test] - values[test]).sum(axis=2)
+        errors = np.square(predicted[:, :, test] - values[test])
+        squared[fold] = (errors if weights is None else errors * weights[test]).sum(axis=2)
     negligible = NEGLIGIBLE * float(values.var()) * (folds >= 0).sum()
     out_of_fold = np.full(len(values), np.nan)
     for fold, others in enumerate(errors_of_others(squared)):
@@ -150,7 +155,13 @@ def _best(errors: FloatArray, negligible: float) -> tuple[int, int]:
     return i, int(errors[i].argmin())
 
 
-def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice) -> Refit:
+def refit(
+    ranking: Ranking,
+    masks: BoolArray,
+    values: FloatArray,
+    choice: Choice,
+    weights: FloatArray | None = None,
+) -> Refit:
     """Fit the first ``choice.size`` terms to all rows.
 
     The errors are those of the Gaussian posterior that the ridge penalty stands for, with the
@@ -158,7 +169,7 @@ def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice
     """
     k = min(choice.size, len(ranking.weights))
     members, scale = ranking.members[:k], ranking.scale(choice.gamma)[:k]
-    system = _System(parity_columns(masks, members), values)
+    system = _System(parity_columns(masks, members), values, weights)
     (coefficients,) = system.solve(scale, choice.penalty, [k])
     factor = system.factor(scale, choice.penalty)
     inverse = solve_triangular(factor, np.diag(scale), lower=True, check_finite=False)
@@ -172,14 +183,27 @@ def refit(ranking: Ranking, masks: BoolArray, values: FloatArray, choice: Choice
     )
 
 
+def _of(weights: FloatArray | None, rows: BoolArray) -> FloatArray | None:
+    return None if weights is None else weights[rows]
+
+
 class _System:
     """Centred normal equations of one training set."""
 
-    def __init__(self, columns: NDArray[np.float32], values: FloatArray) -> None:
-        self.mean, self.target_mean = columns.mean(axis=0, dtype=np.float64), values.mean()
-        products: FloatArray = (columns.T @ columns).astype(np.float64)
-        self.gram = products - len(columns) * np.outer(self.mean, self.mean)
-        self.moment = (values - self.target_mean) @ columns
+    def __init__(
+        self, columns: NDArray[np.float32], values: FloatArray, weights: FloatArray | None
+    ) -> None:
+        if weights is None:
+            self.mean, self.target_mean = columns.mean(axis=0, dtype=np.float64), values.mean()
+            products: FloatArray = (columns.T @ columns).astype(np.float64)
+            self.gram = products - len(columns) * np.outer(self.mean, self.mean)
+            self.moment = (values - self.target_mean) @ columns
+            return
+        total = weights.sum()
+        self.mean, self.target_mean = weights @ columns / total, weights @ values / total
+        heavy = columns * weights.astype(np.float32)[:, None]
+        self.gram = (columns.T @ heavy).astype(np.float64) - total * np.outer(self.mean, self.mean)
+        self.moment = (weights * (values - self.target_mean)) @ columns
 
     def factor(self, scale: FloatArray, penalty: float) -> FloatArray:
         matrix = self.gram * np.outer(scale, scale)

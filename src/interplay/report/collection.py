@@ -1,0 +1,378 @@
+"""Many inputs in one HTML file: an index, what they have in common, and a page for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from interplay.errors import BadInput
+from interplay.report import html
+from interplay.report.numbers import Scale, count, duration, elide, percent
+from interplay.report.reading import Reading
+
+FORMAT = "interplay.runs"
+
+LISTED = 15
+"""Aggregated rows of a table that are listed at once; the others are a click away."""
+
+PAGE_TERMS = 40
+"""Strongest terms on the page of an input; its run has them all."""
+
+VERDICTS = ("trust", "trust in part", "do not trust")
+ICONS = {"trust": "✓", "trust in part": "◐", "do not trust": "✕"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One input: its explanation as read, or the error that it met."""
+
+    place: int
+    id: str
+    run: Reading | None
+    error: str | None
+
+    @cached_property
+    def title(self) -> str:
+        """The beginning and the end of what was explained."""
+        return "" if self.run is None else elide(self.run.title, 60)
+
+    @cached_property
+    def fit(self) -> str:
+        """R² in short."""
+        if self.run is None or self.run.faithfulness is None:
+            return "unknown"
+        return f"{self.run.faithfulness[0]:.2f}"
+
+    @cached_property
+    def full(self) -> float | None:
+        """What the whole input scores."""
+        return None if self.run is None else _full(self.run.summary)
+
+    @property
+    def page(self) -> str:
+        """The report of this input, without the style and the script that all pages share."""
+        assert self.run is not None
+        fragment = html.fragment(_shortened(self.run.summary, PAGE_TERMS))
+        for shared in ("report.css", "report.js"):
+            fragment = fragment.replace(str(html._source(shared)), "")
+        return fragment
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of an aggregated table, ready to be shown."""
+
+    labels: tuple[str, ...]
+    value: float
+    low: float
+    high: float
+    inputs: int
+    agree: int
+    q: float
+    sentence: str
+    signed: str
+    interval: str
+    values: tuple[tuple[int, float, str], ...]
+    """Place of each input, its value, and the value in words; the strongest first."""
+
+    @property
+    def words(self) -> str:
+        return " × ".join(elide(label, 60) for label in self.labels)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the interval holds 0: the sign of the mean is not known."""
+        return self.low <= 0 <= self.high
+
+    @property
+    def certainty(self) -> str:
+        return "< 0.001" if self.q < 0.001 else f"{self.q:.2g}" if self.q < 0.1 else f"{self.q:.1f}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the inputs of one target have in common, by one kind of label."""
+
+    content: Mapping[str, Any]
+    places: Mapping[str, int]
+    noun: str
+    """What its labels are labels of."""
+
+    @property
+    def target(self) -> str:
+        return str(self.content["target"])
+
+    @property
+    def notes(self) -> list[str]:
+        return [str(sentence) for sentence in self.content["notes"]]
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        rows = self.content["rows"]
+        scale = Scale.of(float(row["value"]) for row in rows)
+        return [self._line(row, scale) for row in rows]
+
+    def _line(self, row: Mapping[str, Any], scale: Scale) -> Line:
+        values = sorted(row["values"].items(), key=lambda item: -abs(item[1]))
+        low, high = float(row["low"]), float(row["high"])
+        return Line(
+            labels=tuple(map(str, row["labels"])),
+            value=float(row["value"]),
+            low=low,
+            high=high,
+            inputs=int(row["inputs"]),
+            agree=int(row["agree"]),
+            q=float(row["q"]),
+            sentence=str(row["sentence"]),
+            signed=scale.signed(float(row["value"])),
+            interval="" if low == high else f"{scale.signed(low)} to {scale.signed(high)}",
+            values=tuple((self.places[i], float(v), scale.signed(v)) for i, v in values),
+        )
+
+    @cached_property
+    def together(self) -> list[Line]:
+        """What acts together: rows of two labels or more."""
+        return [line for line in self.lines if len(line.labels) > 1]
+
+    @cached_property
+    def alone(self) -> list[Line]:
+        return [line for line in self.lines if len(line.labels) == 1]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A collection in words: what the index page and the terminal lay out.
+
+    Parameters
+    ----------
+    content
+        what ``Explanations.to_dict()`` returns, or the content of the file that ``save`` wrote.
+
+    Raises
+    ------
+    BadInput
+        where ``content`` is not of the format ``interplay.runs``, or a run in it is not a run.
+    """
+
+    content: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.content.get("format") != FORMAT:
+            raise BadInput(
+                f'these are not runs of many inputs: "format" is {self.content.get("format")!r} '
+                f'and should be "{FORMAT}"; pass what Explanations.to_dict() returns'
+            )
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        return [
+            Entry(
+                place,
+                str(entry["id"]),
+                Reading(entry["run"]) if "run" in entry else None,
+                None if "run" in entry else str(entry["error"]),
+            )
+            for place, entry in enumerate(self.content["inputs"])
+        ]
+
+    @cached_property
+    def runs(self) -> list[tuple[Entry, Reading]]:
+        """The inputs that were explained."""
+        return [(entry, entry.run) for entry in self.entries if entry.run is not None]
+
+    @cached_property
+    def failed(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.run is None]
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        places = {entry.id: entry.place for entry in self.entries}
+        nouns = {run.noun for _, run in self.runs}
+        unit = nouns.pop() if len(nouns) == 1 else "unit"
+        return [
+            Table(table, places, unit if table["by"] == "unit" else str(table["by"]))
+            for table in self.content["aggregated"]
+        ]
+
+    @cached_property
+    def trust(self) -> list[tuple[str, str, int]]:
+        """Icon, verdict and how many explanations have it; those that occur."""
+        counted = Counter(run.verdict for _, run in self.runs)
+        return [(ICONS[word], word, counted[word]) for word in VERDICTS if counted[word]]
+
+    @property
+    def title(self) -> str:
+        return f"{count(len(self.runs), 'input')} explained"
+
+    @property
+    def headline(self) -> str:
+        """How many explanations can be trusted, and how many inputs failed."""
+        counted = {word: number for _, word, number in self.trust}
+        trusted, part, no = (counted.get(word, 0) for word in VERDICTS)
+        if trusted == len(self.runs):
+            told = "Trust all of them" if trusted > 1 else "Trust it"
+        else:
+            parts = [f"Trust {trusted or 'none'} of them"]
+            parts += [f"{part} in part"] if part else []
+            parts += [f"{no} not at all"] if no else []
+            told = ", ".join(parts)
+        failed = f"; {count(len(self.failed), 'more input')} failed" if self.failed else ""
+        return f"{told}{failed}."
+
+    @cached_property
+    def targets(self) -> list[tuple[str, int]]:
+        return Counter(run.target for _, run in self.runs).most_common()
+
+    @cached_property
+    def scale(self) -> Scale:
+        """How the scores of whole inputs are written."""
+        return Scale.of(entry.full for entry, _ in self.runs if entry.full is not None)
+
+    @property
+    def explained(self) -> str:
+        """What the numbers speak of."""
+        if len(self.targets) == 1:
+            return self.targets[0][0]
+        return ", ".join(f"{name} ({count(n, 'input')})" for name, n in self.targets)
+
+    @property
+    def differing(self) -> str:
+        """What to do where the inputs were explained for different targets."""
+        if len(self.targets) < 2:
+            return ""
+        return (
+            "Numbers of different targets have no common mean: they are aggregated apart. "
+            "Explain all inputs for one target to compare them."
+        )
+
+    @property
+    def cost(self) -> str:
+        costs = [run.summary["cost"] for _, run in self.runs]
+        total = {key: _sum(cost.get(key) for cost in costs) for key in (costs[0] if costs else {})}
+        words = [count(int(total.get("calls", 0)), "call") if total.get("calls") else "no calls"]
+        if total.get("reused"):
+            words.append(f"{count(int(total['reused']), 'stored evaluation')} reused")
+        if total.get("tokens"):
+            words.append(f"{total['tokens']:,.0f} tokens")
+        if total.get("usd"):
+            words.append(f"{total['usd']:.2f} USD")
+        model, fit = (duration(total.get(key, 0)) for key in ("model_seconds", "fit_seconds"))
+        return f"{', '.join(words)}: {model} in the model, {fit} fitting"
+
+    @property
+    def command(self) -> str | None:
+        return self.runs[0][1].command if self.runs else None
+
+    @property
+    def links(self) -> dict[str, Any]:
+        """What the script needs: which inputs are behind each aggregated row."""
+        return {
+            "ids": [entry.id for entry in self.entries],
+            "titles": [entry.title for entry in self.entries],
+            "rows": [
+                [[place, words] for place, _, words in line.values]
+                for table in self.tables
+                for line in (*table.together, *table.alone)
+            ],
+        }
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """Return the report of many inputs as one HTML document, without an external reference.
+
+    Parameters
+    ----------
+    content
+        what ``Explanations.to_dict()`` returns.
+
+    Raises
+    ------
+    BadInput
+        where ``content`` is not that.
+    """
+    overview = Overview(content)
+    return (
+        html._environment()
+        .get_template("collection.html")
+        .render(
+            all=overview,
+            strip=Strip,
+            listed=LISTED,
+            page_terms=PAGE_TERMS,
+            percent=percent,
+            report_css=html._source("report.css"),
+            report_js=html._source("report.js"),
+            css=html._source("collection.css"),
+            js=html._source("collection.js"),
+        )
+    )
+
+
+def write(content: Mapping[str, Any], path: str | Path) -> Path:
+    """Write the report of many inputs to ``path``, and return the path.
+
+    Raises
+    ------
+    BadInput
+        where ``content`` is not a collection, or ``path`` cannot be written.
+    """
+    path = Path(path)
+    document = render(content)
+    try:
+        path.write_text(document, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"the report cannot be written to {path}: {error.strerror or error}; "
+            "name a file in a folder that exists"
+        ) from error
+    return path
+
+
+class Strip:
+    """The axis that the rows of a table share: wide enough for every input and every mean.
+
+    The interval of a mean over two or three inputs is often far wider; it ends at the edge.
+    """
+
+    WIDTH = 260.0
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        ends = [0.0, *(line.value for line in lines)]
+        ends += [value for line in lines for _, value, _ in line.values]
+        room = 0.05 * (max(ends) - min(ends)) or 1.0
+        self.low, self.high = min(ends) - room, max(ends) + room
+
+    def at(self, value: float) -> str:
+        place = self.WIDTH * (value - self.low) / (self.high - self.low)
+        return f"{min(max(place, 0.0), self.WIDTH):.1f}"
+
+    def dots(self, line: Line) -> str:
+        """The inputs as a path of points: one element, however many there are."""
+        return "".join(f"M{self.at(value)} 8h0" for _, value, _ in line.values)
+
+
+# The few places where a summary is read without Reading: its layout may grow, these stay short.
+
+
+def _shortened(summary: Mapping[str, Any], terms: int) -> dict[str, Any]:
+    """The summary with its strongest terms only."""
+    short = dict(summary)
+    if "top" in short:
+        short["top"] = short["top"][:terms]
+    if "targets" in short:
+        short["targets"] = [{**one, "top": one["top"][:terms]} for one in short["targets"]]
+    return short
+
+
+def _full(summary: Mapping[str, Any]) -> float | None:
+    one = summary["targets"][0] if "targets" in summary else summary
+    full = one["values"].get("full")
+    return None if full is None else float(full)
+
+
+def _sum(numbers: Iterable[float | None]) -> float:
+    return sum(number for number in numbers if number is not None)
