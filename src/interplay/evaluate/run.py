@@ -470,7 +470,7 @@ class _Run:
 
     def stored(self, masks: BoolArray, replicate: int) -> Stored:
         if self.store is None:
-            return Stored.nothing(len(masks))
+            return Stored(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 1)))
         return self.store.get(self.fingerprint, masks, replicate=replicate)
 
     def result(self, position: IndexArray, stopped: str | None) -> Evaluation:
