@@ -59,6 +59,36 @@ class Batch:
             value = zlib.crc32(blob or b"", value)
         return value
 
+    def only(self, entry: Entry, rows: Sequence[int]) -> Batch:
+        """Return some of the evaluations, with their share of the time."""
+        m = self.size(entry)
+
+        def some(octets: bytes, width: int) -> bytes:
+            return np.frombuffer(octets, dtype=f"V{width}")[rows].tobytes()
+
+        column, matrix = 8, 8 * entry.q
+        return Batch(
+            replicate=self.replicate,
+            seconds=self.seconds * len(rows) / m,
+            created=self.created,
+            tokens=None if self.tokens is None else some(self.tokens, column),
+            usd=None if self.usd is None else some(self.usd, column),
+            noise=None if self.noise is None else some(self.noise, matrix),
+            masks=some(self.masks, entry.width),
+            vals=some(self.vals, matrix),
+        )
+
+    def size(self, entry: Entry) -> int:
+        return len(self.masks) // entry.width
+
+    def paid(self) -> tuple[float | None, float | None]:
+        """Return the tokens and the money that are known to have been paid."""
+        tokens, usd = (
+            None if octets is None else float(np.nansum(np.frombuffer(octets, dtype="<f8")))
+            for octets in (self.tokens, self.usd)
+        )
+        return tokens, usd
+
     def keys(self, entry: Entry) -> list[bytes]:
         """Return the packed masks, one by one."""
         keys: list[bytes] = np.frombuffer(self.masks, dtype=f"V{entry.width}").tolist()
@@ -66,7 +96,7 @@ class Batch:
 
     def table(self, entry: Entry) -> FloatArray:
         """Return a row per evaluation: q values, q of noise, tokens, usd, seconds."""
-        q, m = entry.q, len(self.masks) // entry.width
+        q, m = entry.q, self.size(entry)
         rows = np.full((m, 2 * q + 3), np.nan)
         rows[:, :q] = _floats(self.vals, q)
         if self.noise is not None:
@@ -94,16 +124,11 @@ def packed_rows(masks: BoolArray) -> list[bytes]:
     return rows
 
 
-def blob(array: FloatArray | None, rows: list[int]) -> bytes | None:
-    """Return rows of numbers as the bytes that are stored; None where none of them is known."""
-    if array is None or np.isnan(array[rows]).all():
+def blob(array: FloatArray | None) -> bytes | None:
+    """Return numbers as the bytes that are stored; None where none of them is known."""
+    if array is None or np.isnan(array).all():
         return None
-    return array[rows].astype("<f8", copy=False).tobytes()
-
-
-def total(octets: bytes) -> float:
-    """Return the sum of the numbers that are known."""
-    return float(np.nansum(np.frombuffer(octets, dtype="<f8")))
+    return array.astype("<f8", copy=False).tobytes()
 
 
 def write(connection: sqlite3.Connection, entry: Entry, batch: Batch) -> None:
@@ -114,7 +139,7 @@ def write(connection: sqlite3.Connection, entry: Entry, batch: Batch) -> None:
         (
             entry.id,
             batch.replicate,
-            len(batch.masks) // entry.width,
+            batch.size(entry),
             batch.seconds,
             batch.created,
             batch.checksum(entry),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
-from interplay.evaluate.functions import Function, Identity, Row
+from interplay.evaluate.functions import Function as Function
+from interplay.evaluate.functions import Identity as Identity
+from interplay.evaluate.functions import Row
 from interplay.evaluate.schema import (
     DAMAGED,
     SCHEMA,
@@ -184,7 +186,7 @@ class Store:
             if entry is None:
                 return Stored.of(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 5)), 1)
             self._check_width(entry, masks)
-            held = self._refreshed(entry, replicate)
+            held = self.refreshed(entry, replicate)
         at = held.find(batches.packed_rows(masks))
         found = at >= 0
         return Stored.of(found, held.table[at[found]], entry.q)
@@ -254,36 +256,23 @@ class Store:
         masks = check_masks(masks)
         m = len(masks)
         checked = check_values(values, m).reshape(m, -1 if m else 1)
-        amounts = (
-            check_amounts(tokens, (m,), "tokens"),
-            check_amounts(usd, (m,), "usd"),
-            check_amounts(noise_var, np.shape(values), "noise_var"),
-        )
+        noise = check_amounts(noise_var, np.shape(values), "noise_var")
         if not 0 <= seconds < math.inf:
             raise BadInput(f"seconds must be a finite number, 0 or more; got {seconds!r}")
+        batch = Batch(
+            replicate=int(replicate),
+            seconds=float(seconds),
+            created=now(),
+            tokens=batches.blob(check_amounts(tokens, (m,), "tokens")),
+            usd=batches.blob(check_amounts(usd, (m,), "usd")),
+            noise=batches.blob(noise),
+            masks=np.packbits(masks, axis=1).tobytes(),
+            vals=checked.astype("<f8", copy=False).tobytes(),
+        )
         if m:
             with self.writing():
-                entry = self._agree(fingerprint, masks.shape[1], checked.shape[1], identity)
-                keys = batches.packed_rows(masks)
-                places = self._refreshed(entry, replicate).places
-                fresh: dict[bytes, int] = {}
-                for row, key in enumerate(keys):
-                    if key not in places:
-                        fresh.setdefault(key, row)
-                if fresh:
-                    rows = list(fresh.values())
-                    token, money, noise = (batches.blob(a, rows) for a in amounts)
-                    batch = Batch(
-                        replicate=int(replicate),
-                        seconds=float(seconds) * len(fresh) / m,
-                        created=now(),
-                        tokens=token,
-                        usd=money,
-                        noise=noise,
-                        masks=b"".join(fresh),
-                        vals=checked[rows].astype("<f8", copy=False).tobytes(),
-                    )
-                    batches.write(self._connection, entry, batch)
+                entry = self.agree(fingerprint, masks.shape[1], checked.shape[1], identity)
+                self.add(entry, batch)
         stored = self.get(fingerprint, masks, replicate=replicate)
         if not stored.found.all():  # the numbers of batches, or an index, are not what they were
             raise StoreError(f"{self.path} does not give back what was written. {DAMAGED}")
@@ -342,7 +331,7 @@ class Store:
             numbers = self._connection.execute(
                 "SELECT DISTINCT replicate FROM batches WHERE function = ?", (entry.id,)
             )
-            held = [self._refreshed(entry, number) for (number,) in numbers.fetchall()]
+            held = [self.refreshed(entry, number) for (number,) in numbers.fetchall()]
         places: dict[bytes, int] = {}
         for one in held:
             for key in one.places:
@@ -419,6 +408,49 @@ class Store:
             (number, *astuple(row), row.checksum()),
         )
 
+    def agree(self, fingerprint: str, n: int, q: int, identity: Identity) -> Entry:
+        """Return the entry of a function, made or completed where needed."""
+        entry = self.entry(fingerprint)
+        known = entry is not None and self._agreed.get(entry.id) is identity
+        if entry is None or not known or (entry.n, entry.q) != (n, q):
+            row = Row.of(fingerprint, n, q, identity, now())
+            before = None if entry is None else self.row(entry)
+            row = row if before is None else before.joined(row, self.path)
+            if row != before:
+                self.save_row(row, None if entry is None else entry.id)
+                entry = self.entry(fingerprint)
+            assert entry is not None
+            self._agreed[entry.id] = identity
+        return entry
+
+    def add(self, entry: Entry, batch: Batch) -> int:
+        """Write those evaluations of a batch that are new, and return how many; inside writing."""
+        keys = batch.keys(entry)
+        places = self.refreshed(entry, batch.replicate).places
+        fresh: dict[bytes, int] = {}
+        for row, key in enumerate(keys):
+            if key not in places:
+                fresh.setdefault(key, row)
+        if fresh:
+            whole = len(fresh) == len(keys)
+            batches.write(
+                self._connection,
+                entry,
+                batch if whole else batch.only(entry, list(fresh.values())),
+            )
+        return len(fresh)
+
+    def refreshed(self, entry: Entry, replicate: int) -> _Held:
+        """Read what has been added since the last look, by this process or another."""
+        held = self._held.setdefault((entry.id, int(replicate)), _Held(entry.q))
+        for number, size, batch in batches.read(
+            self._connection, entry, replicate=int(replicate), after=held.newest
+        ):
+            if batch is None or number <= held.newest:
+                raise StoreError(self.damaged(f"batch {number} of {size} evaluations"))
+            held.add(number, batch.keys(entry), batch.table(entry))
+        return held
+
     def damaged(self, what: str) -> str:
         return (
             f"{self.path}: {what} is damaged (its checksum does not match). "
@@ -459,21 +491,6 @@ class Store:
 
     # ------------------------------------------------------------------------------------------
 
-    def _agree(self, fingerprint: str, n: int, q: int, identity: Identity) -> Entry:
-        """Return the entry of a function, made or completed where needed."""
-        entry = self.entry(fingerprint)
-        known = entry is not None and self._agreed.get(entry.id) is identity
-        if entry is None or not known or (entry.n, entry.q) != (n, q):
-            row = Row.of(fingerprint, n, q, identity, now())
-            before = None if entry is None else self.row(entry)
-            row = row if before is None else before.joined(row, self.path)
-            if row != before:
-                self.save_row(row, None if entry is None else entry.id)
-                entry = self.entry(fingerprint)
-            assert entry is not None
-            self._agreed[entry.id] = identity
-        return entry
-
     def _check_width(self, entry: Entry, masks: BoolArray) -> None:
         if masks.shape[1] != entry.n:
             raise BadInput(
@@ -482,48 +499,35 @@ class Store:
                 f"changes needs another fingerprint, or another store"
             )
 
-    def _refreshed(self, entry: Entry, replicate: int) -> _Held:
-        """Read what has been added since the last look, by this process or another."""
-        held = self._held.setdefault((entry.id, int(replicate)), _Held(entry.q))
-        for number, size, batch in batches.read(
-            self._connection, entry, replicate=int(replicate), after=held.newest
-        ):
-            if batch is None or number <= held.newest:
-                raise StoreError(self.damaged(f"batch {number} of {size} evaluations"))
-            held.add(number, batch.keys(entry), batch.table(entry))
-        return held
-
     def _function(self, entry: Entry) -> Function:
         row = self.row(entry)
-        sizes, replicates, seconds, created = [0], set(), [0.0], [row.created]
-        tokens: list[float] = []
-        usd: list[float] = []
-        for size, replicate, took, at, *paid in self._connection.execute(
-            "SELECT size, replicate, seconds, created, tokens, usd FROM batches WHERE function = ?",
-            (entry.id,),
-        ):
-            if not (_positive(size) and isinstance(took, float) and isinstance(at, str)):
-                raise StoreError(self.damaged(f"a batch of {entry.fingerprint}"))
-            sizes.append(size)
-            replicates.add(replicate)
-            seconds.append(took)
-            created.append(at)
-            for known, octets in zip((tokens, usd), paid, strict=True):
-                if octets is not None:
-                    known.append(batches.total(octets))
+        evaluations, replicates, updated = 0, set(), row.created
+        costs = []
+        for number, size, batch in batches.read(self._connection, entry):
+            if batch is None:
+                raise StoreError(self.damaged(f"batch {number} of {size} evaluations"))
+            evaluations += size
+            replicates.add(batch.replicate)
+            updated = max(updated, batch.created)
+            costs.append((batch.seconds, *batch.paid()))
         return Function(
-            entry.fingerprint,
-            entry.n,
-            entry.q,
-            row.identity,
-            sum(sizes),
-            len(replicates),
-            math.fsum(seconds),
-            math.fsum(tokens) if tokens else None,
-            math.fsum(usd) if usd else None,
-            datetime.fromisoformat(row.created),
-            datetime.fromisoformat(max(created)),
+            fingerprint=entry.fingerprint,
+            n=entry.n,
+            q=entry.q,
+            identity=row.identity,
+            evaluations=evaluations,
+            replicates=len(replicates),
+            seconds=math.fsum(seconds for seconds, _, _ in costs),
+            tokens=_sum(tokens for _, tokens, _ in costs),
+            usd=_sum(usd for _, _, usd in costs),
+            created=datetime.fromisoformat(row.created),
+            updated=datetime.fromisoformat(updated),
         )
+
+
+def _sum(amounts: Iterable[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return math.fsum(known) if known else None
 
 
 def _means(

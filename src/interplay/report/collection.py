@@ -19,7 +19,10 @@ FORMAT = "interplay.runs"
 LISTED = 15
 """Aggregated rows of a table that are listed at once; the others are a click away."""
 
-PAGE_TERMS = 40
+CHANCE = 0.5
+"""Rows with a larger q value are set back: more likely than not, chance has made them."""
+
+PAGE_TERMS = 30
 """Strongest terms on the page of an input; its run has them all."""
 
 VERDICTS = ("trust", "trust in part", "do not trust")
@@ -85,8 +88,8 @@ class Line:
 
     @property
     def unclear(self) -> bool:
-        """Whether the interval holds 0: the sign of the mean is not known."""
-        return self.low <= 0 <= self.high
+        """Whether this may be nothing: the interval holds 0, or chance is the likelier source."""
+        return self.low <= 0 <= self.high or self.q > CHANCE
 
     @property
     def certainty(self) -> str:
@@ -101,6 +104,8 @@ class Table:
     places: Mapping[str, int]
     noun: str
     """What its labels are labels of."""
+    name: str
+    """How it differs from the other tables; empty where it is the only one."""
 
     @property
     def target(self) -> str:
@@ -138,6 +143,14 @@ class Table:
         """What acts together: rows of two labels or more."""
         return [line for line in self.lines if len(line.labels) > 1]
 
+    @property
+    def finding(self) -> str:
+        """What stands out, in a sentence; or that nothing does."""
+        clear = [line for line in self.together if not line.unclear]
+        if clear:
+            return clear[0].sentence
+        return "No combination stands out from what chance makes of so many." * bool(self.together)
+
     @cached_property
     def alone(self) -> list[Line]:
         return [line for line in self.lines if len(line.labels) == 1]
@@ -166,6 +179,15 @@ class Overview:
                 f'these are not runs of many inputs: "format" is {self.content.get("format")!r} '
                 f'and should be "{FORMAT}"; pass what Explanations.to_dict() returns'
             )
+        try:
+            _ = self.entries, self.scale, [table.lines for table in self.tables]
+        except BadInput:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadInput(
+                f"these runs of many inputs are damaged or edited: {type(error).__name__}: "
+                f"{error}; load them with Explanations.load, or explain the inputs again"
+            ) from error
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -193,10 +215,15 @@ class Overview:
         places = {entry.id: entry.place for entry in self.entries}
         nouns = {run.noun for _, run in self.runs}
         unit = nouns.pop() if len(nouns) == 1 else "unit"
-        return [
-            Table(table, places, unit if table["by"] == "unit" else str(table["by"]))
-            for table in self.content["aggregated"]
-        ]
+        found = self.content["aggregated"]
+        several = [len({str(table[key]) for table in found}) > 1 for key in ("target", "by")]
+        tables = []
+        for table in found:
+            noun = unit if table["by"] == "unit" else str(table["by"])
+            names = (str(table["target"]), f"by {noun}")
+            told = ", ".join(name for name, differs in zip(names, several, strict=True) if differs)
+            tables.append(Table(table, places, noun, told))
+        return tables
 
     @cached_property
     def trust(self) -> list[tuple[str, str, int]]:
@@ -333,16 +360,19 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
 
 
 class Strip:
-    """The axis that the rows of a table share: wide enough for every input and every mean.
+    """The axis that the rows of a table share: wide enough for every mean and for the clear rows.
 
-    The interval of a mean over two or three inputs is often far wider; it ends at the edge.
+    What lies beyond it is drawn at its edge: single inputs of unclear rows, and intervals of means
+    over two or three inputs, which are often far wider than all the rest.
     """
 
     WIDTH = 260.0
 
     def __init__(self, lines: Sequence[Line]) -> None:
-        ends = [0.0, *(line.value for line in lines)]
-        ends += [value for line in lines for _, value, _ in line.values]
+        inputs = sorted(value for line in lines for _, value, _ in line.values)
+        few = len(inputs) // 20
+        ends = [0.0, inputs[few], inputs[-1 - few], *(line.value for line in lines)]
+        ends += [value for line in lines if not line.unclear for _, value, _ in line.values]
         room = 0.05 * (max(ends) - min(ends)) or 1.0
         self.low, self.high = min(ends) - room, max(ends) + room
 

@@ -50,7 +50,7 @@ def show(content: Mapping[str, Any], console: Console, *, top: int = 10) -> None
     if overview.differing:
         console.print(Text(overview.differing, "bold"))
     for table in overview.tables:
-        _common(table, console, top, several=len(overview.tables) > 1)
+        _common(table, console, top)
     console.print()
     _inputs(overview, console)
     if overview.failed:
@@ -60,20 +60,20 @@ def show(content: Mapping[str, Any], console: Console, *, top: int = 10) -> None
             console.print(Text(printable(f"{entry.id}: {entry.error}")))
 
 
-def _common(table: Table, console: Console, top: int, *, several: bool) -> None:
+def _common(table: Table, console: Console, top: int) -> None:
     from rich.text import Text
 
-    where = f" ({table.target}, by {table.noun})" if several else ""
+    over = f"as a mean over inputs{f' ({table.name})' if table.name else ''}"
     for lines, heading in (
-        (table.together, f"What acts together, as a mean over inputs{where}"),
-        (table.alone, f"What each {table.noun} does by itself, as a mean over inputs{where}"),
+        (table.together, f"What acts together, {over}"),
+        (table.alone, f"What each {table.noun} does by itself, {over}"),
     ):
         if not lines:
             continue
         console.print()
         console.print(Text(heading, "bold"))
-        if not lines[0].unclear and len(lines[0].labels) > 1:
-            console.print(Text(printable(lines[0].sentence)))
+        if lines is table.together:
+            console.print(Text(printable(table.finding)))
         console.print(_grid(lines[:top], table.noun))
         if len(lines) > top:
             console.print(Text(f"and {len(lines) - top} weaker or less certain ones", "dim"))
