@@ -50,7 +50,12 @@ def text_subject(words: Sequence[str]) -> dict[str, Any]:
 
 
 def doubtful(explanation: ip.Explanation) -> ip.Explanation:
-    return replace(explanation, faithfulness=ip.Estimate(0.3, 0.1, 0.5, "uniform"))
+    return replace(
+        explanation,
+        findings=(
+            replace(explanation.finding, faithfulness=ip.Estimate(0.3, 0.1, 0.5, "uniform")),
+        ),
+    )
 
 
 def many(*inputs: ip.Explanation | str) -> Explanations:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from interplay.collection import Explanations
 from interplay.errors import (
     BackendError,
     BadInput,
@@ -12,13 +13,14 @@ from interplay.errors import (
 )
 from interplay.evaluate import Budget, interruptible
 from interplay.explain import explain
+from interplay.explain_many import explain_many
 from interplay.explanation import Explanation, load
 from interplay.interactions import Interaction, Interactions
 from interplay.metrics import Estimate
 from interplay.recording import Recording, read_recording, write_recording
 from interplay.replay import Replay, replay
 from interplay.spectrum import Spectrum
-from interplay.surrogates import Surrogate, fit
+from interplay.surrogates import Surrogate, Surrogates, fit
 from interplay.value_function import Measured, ValueFunction
 from interplay.version import __version__
 
@@ -32,6 +34,7 @@ __all__ = [
     "BudgetExceeded",
     "Estimate",
     "Explanation",
+    "Explanations",
     "Interaction",
     "Interactions",
     "InterplayError",
@@ -42,9 +45,11 @@ __all__ = [
     "Spectrum",
     "StoreError",
     "Surrogate",
+    "Surrogates",
     "ValueFunction",
     "__version__",
     "explain",
+    "explain_many",
     "fit",
     "interruptible",
     "load",

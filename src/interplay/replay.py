@@ -18,6 +18,7 @@ from interplay.recording import Recording, read_recording
 from interplay.rounds import Plan
 from interplay.value_function import BoolArray, fingerprint
 
+
 @dataclass(frozen=True)
 class Replay:
     """What came of making a run again.

@@ -231,7 +231,10 @@ def test_interrupted_it_explains_what_there_is_and_goes_on(
     running.send_signal(number)
     output, errors = running.communicate(timeout=60)
     assert running.returncode == code, errors
-    assert errors.strip() == f"{name}: finishing the batch, then fitting what there is (once more stops at once)"  # noqa: E501
+    assert (
+        errors.strip()
+        == f"{name}: finishing the batch, then fitting what there is (once more stops at once)"
+    )
     assert re.search(rf"Interrupted by {name}\s+after\s+[\d,]+\s+masks:", output)
     stopped = ip.load(tmp_path / "run.json")
     assert stopped.sample.stopped == f"interrupted by {name}"

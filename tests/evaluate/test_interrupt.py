@@ -83,14 +83,11 @@ def test_an_interrupted_run_is_explained() -> None:
 
 
 def test_too_few_values_for_a_fit() -> None:
-    with pytest.raises(
-        ip.BudgetExceeded,
-        match=r"enough of it after 8 masks, too few for a fit \(it needs 12\); they are lost",
-    ):
-        asked: list[int] = []
-        ip.explain(
-            _counting(asked), 12, store=None, stop=lambda: "enough of it" if asked else None
-        )
+    asked: list[int] = []
+    counting = _counting(asked)
+    told = r"enough of it after 8 masks, too few for a fit \(it needs 12\); they are lost"
+    with pytest.raises(ip.BudgetExceeded, match=told):
+        ip.explain(counting, 12, store=None, stop=lambda: "enough of it" if asked else None)
 
 
 def _counting(asked: list[int]):  # type: ignore[no-untyped-def]

@@ -120,7 +120,9 @@ def test_effects_show_in_more_than_colour(short_run: dict[str, Any]) -> None:
 def test_the_script_knows_every_listed_interaction(short_run: dict[str, Any]) -> None:
     page = Page(html.render(short_run))
     links = json.loads(page.scripts[0])
-    expected = [term["features"] for term in short_run["targets"][0]["top"] if len(term["features"]) > 1]
+    expected = [
+        term["features"] for term in short_run["targets"][0]["top"] if len(term["features"]) > 1
+    ]
     assert [term["f"] for term in links["terms"]] == expected
     assert len(links["effects"]) == len(short_run["features"])
     shown = [values for tag, values in page.tags if tag == "tr" and "data-f" in values]
@@ -203,9 +205,13 @@ def test_without_error_bars_or_evidence(plain_run: dict[str, Any]) -> None:
     words = " ".join(Page(html.render(plain_run)).text.split())
     assert "no error bar" in words
     assert "It could not be measured: there were too few masks" in words
-    plain_run["targets"][0]["faithfulness"].update(value=1.0, low=1.0, high=1.0, distribution="exact")
+    plain_run["targets"][0]["faithfulness"].update(
+        value=1.0, low=1.0, high=1.0, distribution="exact"
+    )
     assert "no error bar" not in Page(html.render(plain_run)).text
-    plain_run["targets"][0]["faithfulness"].update(value=-3.0, low=None, high=0.2, distribution="uniform")
+    plain_run["targets"][0]["faithfulness"].update(
+        value=-3.0, low=None, high=0.2, distribution="uniform"
+    )
     assert "without a lower end to 0.20" in Page(html.render(plain_run)).text
 
 

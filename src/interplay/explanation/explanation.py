@@ -143,6 +143,11 @@ class Explanation:
         return self.spectrum.features
 
     @property
+    def target_name(self) -> str:
+        """Name of the target that is shown."""
+        return self.finding.target
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Names of the q targets."""
         return tuple(finding.target for finding in self.findings)
@@ -301,8 +306,7 @@ def load(path: str | Path) -> Explanation:
             series = read_series(arrays, len(targets), len(features), features)
             evaluations = read_recording(arrays)
         findings = tuple(
-            Finding.from_dict(target, whole)
-            for target, whole in zip(targets, series, strict=True)
+            Finding.from_dict(target, whole) for target, whole in zip(targets, series, strict=True)
         )
         return Explanation(
             findings=findings,

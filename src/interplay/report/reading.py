@@ -325,9 +325,7 @@ class Reading:
     @cached_property
     def energy(self) -> list[tuple[int, float, str]]:
         """Order, share of the variance, and the share in words; lowest order first."""
-        shares = sorted(
-            (int(order), float(share)) for order, share in self.found["energy"].items()
-        )
+        shares = sorted((int(order), float(share)) for order, share in self.found["energy"].items())
         return [(order, share, percent(share)) for order, share in shares]
 
     @cached_property
@@ -383,8 +381,10 @@ class Reading:
         """How many masks were evaluated, of which law, how often."""
         sample = self.summary["sample"]
         law, often = sample["design"], int(sample["replicates"])
-        words = f"{int(sample['masks']):,} {law}" if law != "complete" else (
-            f"all {int(sample['masks']):,}"
+        words = (
+            f"{int(sample['masks']):,} {law}"
+            if law != "complete"
+            else (f"all {int(sample['masks']):,}")
         )
         return f"{words}, each {often} times" if often > 1 else words
 

@@ -192,8 +192,9 @@ def text(
     _check_string("text", text)
     if mask is not None:
         _check_string("mask", mask)
-    several = isinstance(target, Sequence) and not isinstance(target, str)
-    targets: list[Any] = list(target) if several else [] if target is None else [target]
+    targets: list[str] = [] if target is None else [target]  # type: ignore[list-item]
+    if isinstance(target, Sequence) and not isinstance(target, str):
+        targets = list(target)
     for given in targets:
         _check_string("target", given)
     if units not in UNITS:
