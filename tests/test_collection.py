@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -49,13 +48,14 @@ def text_subject(words: Sequence[str]) -> dict[str, Any]:
     return {"kind": "text", "text": " ".join(words), "spans": spans, "units": "word"}
 
 
-def doubtful(explanation: ip.Explanation) -> ip.Explanation:
-    return replace(
-        explanation,
-        findings=(
-            replace(explanation.finding, faithfulness=ip.Estimate(0.3, 0.1, 0.5, "uniform")),
-        ),
-    )
+def doubtful() -> ip.Explanation:
+    """An explanation of what is nearly noise, with the words "not" and "bad" in it."""
+
+    def game(masks: np.ndarray) -> np.ndarray:
+        return np.sin(1e6 * (masks @ np.sqrt(np.arange(2, 18))))
+
+    words = ["not", "bad", *(f"w{i}" for i in range(14))]
+    return ip.explain(game, words, budget=100, store=None)
 
 
 def many(*inputs: ip.Explanation | str) -> Explanations:
@@ -167,18 +167,22 @@ def test_position_and_slot() -> None:
 
 def test_inputs_not_to_be_trusted_are_left_out_and_named() -> None:
     good = [explained(["not", "bad"], {(0, 1): size}) for size in (1.0, 2.0)]
-    inputs = many(*good, doubtful(explained(["not", "bad"], {(0, 1): -9.0})))
+    inputs = many(*good, doubtful())
     shared = inputs.aggregate()
     assert shared["not", "bad"].value == pytest.approx(1.5)
     assert shared.ids == ("i1", "i2")
-    assert any("1 of 3 inputs left out" in note and "i3" in note for note in shared.notes)
-    assert inputs.aggregate(trusted_only=False)["not", "bad"].value == pytest.approx(-2.0)
+    assert any("Left out: 1 of 3 inputs," in note and "(i3)" in note for note in shared.notes)
+    kept = inputs.aggregate(trusted_only=False)
+    assert kept["not", "bad"].inputs == 3
+    assert kept.ids == ("i1", "i2", "i3")
 
 
-def test_where_none_can_be_trusted_there_is_nothing_but_a_note() -> None:
-    shared = many(*(doubtful(explained(["not", "bad"], {(0, 1): 1.0})) for _ in "ab")).aggregate()
+def test_where_none_can_be_trusted_there_is_nothing_but_a_note(tmp_path: Path) -> None:
+    inputs = many(doubtful(), doubtful())
+    shared = inputs.aggregate()
     assert len(shared) == 0
-    assert "2 of 2 inputs left out" in shared.notes[0]
+    assert "Left out: 2 of 2 inputs," in shared.notes[0]
+    assert "Trust none of them, 2 not at all." in inputs.report(tmp_path / "r.html").read_text()
 
 
 def test_copies_count_once() -> None:

@@ -101,6 +101,30 @@ def test_a_generator_is_explained_one_at_a_time() -> None:
     assert sum(isinstance(event, Started) for event, _ in events) == 2
 
 
+def test_stopped_it_keeps_what_is_done_and_names_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_on: list[object] = []
+
+    def explain(value_function: Game, **options: object) -> ip.Explanation:
+        handed_on.append(options.pop("stop"))
+        return ip.explain(value_function, **options)
+
+    monkeypatch.setattr("interplay.explain_many.explain", explain)
+    games = [Game("a b"), Game("a c"), Game("a d")]
+
+    def stop() -> str | None:
+        return "Ctrl-C" if games[0].asked else None
+
+    found = explain_many(games, store=None, stop=stop)
+    assert found.ids == ("1",)
+    assert found.failures == {"2": "not explained: Ctrl-C", "3": "not explained: Ctrl-C"}
+    assert handed_on == [stop], "so that the input at hand stops too"
+
+
+def test_stopped_before_the_first_there_is_nothing() -> None:
+    with pytest.raises(ip.BackendError, match=r"none of 1 inputs.*not explained: time is up"):
+        explain_many([Game("a b")], store=None, stop=lambda: "time is up")
+
+
 def test_the_number_of_inputs_is_told_where_it_is_known() -> None:
     events: list[object] = []
     explain_many([Game("a b"), Game("a c")], store=None, on_event=events.append)

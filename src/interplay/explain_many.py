@@ -109,10 +109,11 @@ def explain_many(
             results[name] = " ".join([str(error), *getattr(error, "__notes__", ())])
     if not results:
         raise BadInput("there is no input to explain: value_functions is empty")
-    if errors and not any(isinstance(result, Explanation) for result in results.values()):
+    if not any(isinstance(result, Explanation) for result in results.values()):
         raise BackendError(
-            f"none of {len(results)} inputs could be explained; the first error: {errors[0]}"
-        ) from errors[0]
+            f"none of {len(results)} inputs could be explained; "
+            f"the first: {next(iter(results.values()))}"
+        ) from (errors[0] if errors else None)
     return Explanations(results)
 
 

@@ -276,8 +276,8 @@ def _choose(
     if doubtful:
         named = ", ".join(doubtful[:5]) + (", ..." if len(doubtful) > 5 else "")
         notes.append(
-            f"{len(doubtful)} of {count(total, 'input')} left out, for the explanation is not to "
-            f"be trusted: {named}. More budget for these would bring them in."
+            f"Left out: {len(doubtful)} of {count(total, 'input')}, whose explanation is not to be "
+            f"trusted ({named}). More budget for these would bring them in."
         )
     if copies:
         notes.append(f"{copies} of {count(total, 'input')} repeat others and count once.")
@@ -383,7 +383,9 @@ def _rows(inputs: Sequence[_Input], min_inputs: int) -> list[Shared]:
 
 def _shared(among: Sequence[_Input], sums: Sequence[_Sum]) -> Shared:
     values = np.array([found.value for found in sums])
-    standing = sum((found.standing for found in sums), Counter[Labels]())
+    standing = Counter[Labels]()
+    for found in sums:
+        standing.update(found.standing)
     value, low, high, p = mean_with_interval(values, np.array([s.variance for s in sums]))
     return Shared(
         labels=min(standing, key=lambda labels: (-standing[labels], labels)),

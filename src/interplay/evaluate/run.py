@@ -355,7 +355,7 @@ class _Run:
     def call(self, replicate: int, rows: IndexArray) -> None:
         masks = self.masks[rows]
         answer = self.ask(rows)
-        finite: BoolArray = np.isfinite(answer.values).all(axis=1)
+        finite = np.isfinite(answer.values).min(axis=1)
         if finite.any():
             self.keep(replicate, rows[finite], self.put(replicate, masks[finite], answer, finite))
         if not finite.all():

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NoReturn
 
-from interplay.errors import StoreError
+from interplay.errors import BadInput, StoreError
 from interplay.evaluate.batches import migrated
 from interplay.evaluate.functions import checksum
 
@@ -96,8 +96,8 @@ _WAY_OUT: Final = {
     "SQLITE_LOCKED": "Another process keeps it locked: wait for that, or pass another store",
 }
 DAMAGED: Final = (
-    "The file is damaged: pass another store, or move it away together with its -wal and -shm "
-    "files (`sqlite3 FILE .recover` saves what can be read)"
+    "The file is damaged: pass another store, and take in what can still be read of this one with "
+    "`interplay runs merge THIS.db --store OTHER.db`"
 )
 
 
@@ -109,8 +109,8 @@ def open_store(path: Path, timeout: float, *, create: bool = True) -> sqlite3.Co
     """Return a connection to the store at ``path``, made or brought up to date where needed.
 
     A store that is up to date is not changed by this. Raises :class:`StoreError` for a file that
-    is damaged, foreign, newer, or cannot be written; and for one that is missing, without
-    ``create``.
+    is damaged, foreign, newer, or cannot be written; :class:`BadInput` for one that is missing,
+    without ``create``.
     """
     _check_file(path, create)
     connection = None
@@ -171,7 +171,7 @@ def _check_file(path: Path, create: bool) -> None:
     if path.is_dir():
         raise StoreError(f"the store {path} is a folder: pass the path of a file, such as runs.db")
     if not create and not path.exists():
-        raise StoreError(f"there is no store {path}: pass the path of one")
+        raise BadInput(f"no such store: {path}")
     if not path.parent.is_dir():
         raise StoreError(f"the store {path} cannot be made: there is no folder {path.parent}")
     try:

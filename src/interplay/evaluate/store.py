@@ -124,6 +124,8 @@ class Store:
 
     Raises
     ------
+    BadInput
+        there is no such file, without ``create``.
     StoreError
         the file is damaged, not a store, written by a newer version, or cannot be written. A file
         that is not a store is not touched.

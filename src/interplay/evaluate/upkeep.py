@@ -102,9 +102,20 @@ def _width(number: Any) -> int:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What pruning deletes: a line each, how many evaluations, and bytes freed if it has."""
+    """What pruning deletes, or would.
 
-    lines: list[str]
+    Attributes
+    ----------
+    functions
+        these, with all their evaluations.
+    problems
+        damage, in words.
+    freed
+        bytes; None where nothing was deleted, or the space could not be given back.
+    """
+
+    functions: list[Function]
+    problems: list[str]
     freed: int | None = None
 
 
@@ -131,7 +142,7 @@ def prune(
     if damaged:
         return _prune_damaged(store, delete)
     if not delete:
-        return Pruned([_told(function) for function in _chosen(store, prefix, before)])
+        return Pruned(_chosen(store, prefix, before), [])
     with store.writing():  # chosen under the lock: nobody adds to a function that goes
         chosen = _chosen(store, prefix, before)
         for function in chosen:
@@ -139,7 +150,7 @@ def prune(
             assert entry is not None
             store._connection.execute("DELETE FROM batches WHERE function = ?", (entry.id,))
             store._connection.execute("DELETE FROM functions WHERE id = ?", (entry.id,))
-    return Pruned([_told(function) for function in chosen], _vacuum(store))
+    return Pruned(chosen, [], _vacuum(store))
 
 
 def _chosen(store: Store, prefix: str | None, before: datetime | None) -> list[Function]:
@@ -154,16 +165,9 @@ def _chosen(store: Store, prefix: str | None, before: datetime | None) -> list[F
     return [f for f in functions if before is None or f.updated < before]
 
 
-def _told(function: Function) -> str:
-    return (
-        f"{function.evaluations} evaluations of {function.fingerprint}, n = {function.n}, "
-        f"last added to on {function.updated:%Y-%m-%d %H:%M}"
-    )
-
-
 def _prune_damaged(store: Store, delete: bool) -> Pruned:
     if not delete:
-        return Pruned(_damage(store).problems)
+        return Pruned([], _damage(store).problems)
     with store.writing():
         store._connection.execute("REINDEX")
         damage = _damage(store)
@@ -173,7 +177,7 @@ def _prune_damaged(store: Store, delete: bool) -> Pruned:
             store.save_row(row, number)
         for number in damage.empty:
             store._connection.execute("DELETE FROM functions WHERE id = ?", (number,))
-    return Pruned(damage.problems, _vacuum(store))
+    return Pruned([], damage.problems, _vacuum(store))
 
 
 def _vacuum(store: Store) -> int | None:

@@ -366,7 +366,7 @@ class Strip:
     over two or three inputs, which are often far wider than all the rest.
     """
 
-    WIDTH = 260.0
+    WIDTH = 200.0
 
     def __init__(self, lines: Sequence[Line]) -> None:
         inputs = sorted(value for line in lines for _, value, _ in line.values)
