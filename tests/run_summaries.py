@@ -30,7 +30,7 @@ def text_summary(text: str, *, seed: int = 0, pairs: int = 40) -> dict[str, Any]
             effects[i] = rng.uniform(0.3, 1.4)
         if word.casefold() in DISLIKED.split():
             effects[i] = -rng.uniform(0.3, 1.4)
-    summary["main_effects"] = effects.tolist()
+    summary["targets"][0]["main_effects"] = effects.tolist()
     summary["subject"] = {
         "kind": "text",
         "text": text,
@@ -40,7 +40,7 @@ def text_summary(text: str, *, seed: int = 0, pairs: int = 40) -> dict[str, Any]
         "model": "interplay/demo/sentiment",
         "target": "logit:positive",
     }
-    summary["target"] = "logit:positive"
+    summary["targets"][0]["target"] = "logit:positive"
     return summary
 
 
@@ -61,16 +61,13 @@ def callable_summary(names: list[str], *, seed: int = 0, pairs: int = 20) -> dic
             top.append((members, float(rng.normal(0, 0.7) * 0.93**k)))
     top.sort(key=lambda term: -abs(term[1]) / 2 ** len(term[0]))
     variance = sum(value**2 for _, value in top) or 1.0
-    return {
-        "format": "interplay.run",
-        "version": 1,
-        "created": "2026-03-13T12:00:00+00:00",
-        "versions": {"interplay": "0.1.0", "python": "3.11.9", "numpy": "2.4.6"},
-        "trust": {
-            "verdict": "trust",
-            "sentence": "Trust this explanation: it predicts 93 % of the variation on masks that "
-            "it has not seen (R² 0.93, 90 % interval 0.91 to 0.95, uniform masks).",
-        },
+    sentence = (
+        "Trust this explanation: it predicts 93 % of the variation on masks that it has not seen "
+        "(R² 0.93, 90 % interval 0.91 to 0.95, uniform masks)."
+    )
+    found = {
+        "target": "value",
+        "trust": {"verdict": "trust", "sentence": sentence},
         "faithfulness": {
             "value": 0.93,
             "low": 0.91,
@@ -78,20 +75,9 @@ def callable_summary(names: list[str], *, seed: int = 0, pairs: int = 20) -> dic
             "level": 0.9,
             "distribution": "uniform",
         },
-        "subject": {"kind": "callable", "name": "game"},
-        "features": names,
-        "target": "value",
         "values": {"full": 2.314, "empty": -0.402},
-        "cost": {"calls": 380, "reused": 120, "model_seconds": 12.34, "fit_seconds": 0.82},
-        "config": {
-            "budget": 500,
-            "method": "auto",
-            "fitted": "proxyspex",
-            "seed": 0,
-            "store": "runs.db",
-            "fingerprint": "9f2c1b7de0aa41c7",
-            "command": "interplay explain --file review.txt --model models/sentiment --budget 500",
-        },
+        "noise_var": None,
+        "fitted": "proxyspex",
         "diagnostics": [
             "118 of 200 candidate terms were kept; the others did not help on unseen masks."
         ],
@@ -109,6 +95,40 @@ def callable_summary(names: list[str], *, seed: int = 0, pairs: int = 20) -> dic
             for members, value in top
         ],
         "spectrum": {},
+    }
+    return {
+        "format": "interplay.run",
+        "version": 2,
+        "created": "2026-03-13T12:00:00+00:00",
+        "versions": {"interplay": "0.1.0", "python": "3.11.9", "numpy": "2.4.6"},
+        "trust": {"verdict": "trust", "sentence": sentence},
+        "subject": {"kind": "callable", "name": "game"},
+        "features": names,
+        "cost": {
+            "calls": 380,
+            "reused": 120,
+            "model_seconds": 12.34,
+            "fit_seconds": 0.82,
+            "tokens": None,
+            "usd": None,
+        },
+        "config": {
+            "budget": "500",
+            "method": "auto",
+            "seed": 0,
+            "store": "runs.db",
+            "fingerprint": "9f2c1b7de0aa41c7",
+            "command": "interplay explain --file review.txt --model models/sentiment --budget 500",
+        },
+        "notes": [],
+        "sample": {
+            "masks": 500,
+            "replicates": 1,
+            "design": "uniform",
+            "digest": "00ff",
+            "stopped": None,
+        },
+        "targets": [found],
     }
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """``what`` was ``measured`` in words, the ``bar``, whether it is ``met``; ``detail`` is JSON-able."""
+    """``what`` was ``measured``, in words, and whether it has ``met`` the ``bar``.
+
+    ``detail`` holds the figures, JSON-able.
+    """
 
     what: str
     bar: str

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from interplay.collection import Explanations
 from interplay.errors import (
     BackendError,
     BadInput,
@@ -10,14 +11,17 @@ from interplay.errors import (
     MissingExtra,
     StoreError,
 )
+from interplay.evaluate import Budget, interruptible
 from interplay.explain import explain
+from interplay.explain_many import explain_many
 from interplay.explanation import Explanation, load
 from interplay.interactions import Interaction, Interactions
 from interplay.metrics import Estimate
 from interplay.recording import Recording, read_recording, write_recording
+from interplay.replay import Replay, replay
 from interplay.spectrum import Spectrum
-from interplay.surrogates import Surrogate, fit
-from interplay.value_function import ValueFunction
+from interplay.surrogates import Surrogate, Surrogates, fit
+from interplay.value_function import Measured, ValueFunction
 from interplay.version import __version__
 
 if TYPE_CHECKING:
@@ -26,23 +30,31 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendError",
     "BadInput",
+    "Budget",
     "BudgetExceeded",
     "Estimate",
     "Explanation",
+    "Explanations",
     "Interaction",
     "Interactions",
     "InterplayError",
+    "Measured",
     "MissingExtra",
     "Recording",
+    "Replay",
     "Spectrum",
     "StoreError",
     "Surrogate",
+    "Surrogates",
     "ValueFunction",
     "__version__",
     "explain",
+    "explain_many",
     "fit",
+    "interruptible",
     "load",
     "read_recording",
+    "replay",
     "text",
     "write_recording",
 ]

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from interplay import masks as designs
 from interplay.errors import BadInput
-from interplay.evaluate import (
-    Budget,
-    Finished,
-    Fitting,
-    OnEvent,
-    Store,
-    evaluate,
-    parse_budget,
-)
+from interplay.evaluate import Budget, Finished, Fitting, OnEvent, Stop, Store, parse_budget
 from interplay.explanation import Cost, Explanation, describe
-from interplay.surrogates import MIN_MASKS, check_method, fit
-from interplay.surrogates.exact import MAX_FEATURES
-from interplay.value_function import BoolArray, feature_names
+from interplay.recording import Recording
+from interplay.rounds import Plan, Sampling, Stability
+from interplay.surrogates import Surrogate, fit
+from interplay.value_function import feature_names
 
 
 def explain(
     value_function: Callable[..., Any],
     features: Sequence[str] | int | None = None,
     *,
-    budget: int | str = 500,
+    budget: int | str | Budget = 500,
     method: str = "auto",
     seed: int = 0,
     store: str | Path | None = "runs.db",
     fingerprint: str | None = None,
+    replicates: int = 1,
+    stop: Stop | None = None,
     on_event: OnEvent | None = None,
 ) -> Explanation:
     """Find the combinations of features that drive a value function.
@@ -42,13 +37,17 @@ def explain(
     Parameters
     ----------
     value_function
-        ``masks (m, n) bool -> (m,)``, True = feature kept. The lenses (:func:`interplay.text`, ...)
-        make them.
+        ``masks (m, n) bool -> (m,)``, True = feature kept, or ``(m, q)`` for q targets. The lenses
+        (:func:`interplay.text`, ...) make them.
     features
         n names, or n; only needed where the value function does not carry ``features`` itself.
     budget
-        most evaluations to pay for. If all 2^n masks fit in it, each is evaluated once and the
-        result is exact; else the full, the empty and uniform masks are drawn without replacement.
+        what the evaluations may cost, stored ones included: a number of calls, or a text such as
+        ``"500"``, ``"5usd"``, ``"90s"``, ``"2e6tok"``, or several, comma-joined. ``"auto,2000"``
+        stops before 2,000 calls when faithfulness and the strongest interactions are stable;
+        ``"auto"`` alone has a cap of 20 n, at least 500. If all 2^n masks fit in the budget, each
+        is evaluated and the result is exact; else the full, the empty and uniform masks are drawn
+        without replacement.
     method
         surrogate: ``"auto"``, ``"proxyspex"``, ``"lasso"`` or ``"exact"``.
     seed
@@ -59,6 +58,12 @@ def explain(
     fingerprint
         names the value function in the store; by default found from its code. Give one where the
         code alone does not say what is evaluated (a model behind a server, say).
+    replicates
+        how often each mask is asked, for a value function that gives another value each time. The
+        noise that this shows is told apart from what the surrogate gets wrong.
+    stop
+        asked before every batch; a reason that it returns ends the evaluation, and what there is
+        is explained: see :func:`interplay.interruptible`.
     on_event
         called with progress events of :mod:`interplay.evaluate`.
 
@@ -67,7 +72,8 @@ def explain(
     BadInput
         an unknown method, no feature names, or values of a wrong shape or not finite.
     BudgetExceeded
-        the budget is too small for a fit.
+        the budget is too small for a fit, or was spent (or the run stopped) before there were
+        enough values for one.
     BackendError
         the value function raised; what was evaluated before is stored.
     StoreError
@@ -84,43 +90,51 @@ def explain(
     2.0
     """
     names = _names(value_function, features)
-    masks = _sample(len(names), parse_budget(budget), method, seed)
-    own_targets = getattr(value_function, "targets", None)
-    if own_targets is not None and len(own_targets) != 1:
-        raise BadInput(
-            f"the value function has {len(own_targets)} targets; this version explains one at a "
-            "time. Return one of them"
-        )
-    started = time.perf_counter()
-    if store is None:
-        evaluation = evaluate(value_function, masks, fingerprint=fingerprint, on_event=on_event)
-    else:
-        with Store(Path(store)) as opened:
-            evaluation = evaluate(
-                value_function, masks, store=opened, fingerprint=fingerprint, on_event=on_event
-            )
-    if on_event:
-        on_event(Fitting(method))
-    fit_started = time.perf_counter()
-    surrogate = fit(masks, evaluation.values, method=method, features=names, seed=seed)
-    fit_seconds = time.perf_counter() - fit_started
-    if on_event:
-        on_event(Finished(time.perf_counter() - started))
+    plan = Plan.of(len(names), parse_budget(budget), method, replicates, seed)
+    tell = on_event or (lambda event: None)
+    stability, started, fit_seconds = Stability(), time.perf_counter(), 0.0
+    with nullcontext(None) if store is None else Store(Path(store)) as opened:
+        sampling = Sampling(value_function, names, plan, opened, fingerprint, stop, on_event)
+        for evaluations in sampling.rounds():
+            tell(Fitting(method))
+            began = time.perf_counter()
+            surrogates = fit_recording(evaluations, method=method, seed=seed)
+            fit_seconds += time.perf_counter() - began
+            sampling.stable = plan.budget.auto and stability.after(surrogates)
+    tell(Finished(time.perf_counter() - started))
+    paid = sampling.evaluation
     return describe(
-        surrogate,
-        masks,
-        evaluation.values[:, 0],
-        cost=Cost(evaluation.calls, evaluation.reused, evaluation.seconds, fit_seconds),
+        surrogates,
+        evaluations,
+        cost=Cost(paid.calls, paid.reused, paid.seconds, fit_seconds, paid.tokens, paid.usd),
         config={
-            "budget": parse_budget(budget).calls,
+            "budget": str(plan.budget),
             "method": method,
             "seed": seed,
             "store": None if store is None else str(store),
-            "fingerprint": evaluation.fingerprint,
+            "fingerprint": paid.fingerprint,
         },
         subject=dict(getattr(value_function, "subject", None) or _callable(value_function)),
-        target=own_targets[0] if own_targets else "value",
+        replicates=replicates,
+        stopped=sampling.stopped,
+        notes=sampling.notes,
     )
+
+
+def fit_recording(evaluations: Recording, *, method: str, seed: int) -> Mapping[str, Surrogate]:
+    """Fit every target of a recording: surrogates by target."""
+    targets = evaluations.targets or ("value",)
+    fitted = fit(
+        evaluations.masks,
+        evaluations.values,
+        method=method,
+        features=evaluations.features,
+        targets=targets,
+        noise_var=evaluations.noise_var,
+        design=None if evaluations.design == "complete" else evaluations.design,
+        seed=seed,
+    )
+    return fitted if isinstance(fitted, Mapping) else {targets[0]: fitted}
 
 
 def _names(
@@ -144,25 +158,6 @@ def _names(
     if own is not None and len(names) != len(own):
         raise BadInput(f"features has {len(names)} names; the value function has {len(own)}")
     return names
-
-
-def _sample(n: int, budget: Budget, method: str, seed: int) -> BoolArray:
-    """The masks to evaluate: all where the budget allows, else full, empty and uniform ones."""
-    check_method(method)
-    if n <= MAX_FEATURES and 2**n <= budget.calls:
-        return designs.all_masks(n)
-    if method == "exact":
-        if n > MAX_FEATURES:
-            raise BadInput(f'method "exact" is for at most {MAX_FEATURES} features; got {n}')
-        budget.require(2**n, f'because method "exact" evaluates every mask of {n} features')
-    budget.require(
-        min(2**n, MIN_MASKS + 2),
-        f"{MIN_MASKS} for a fit beside the full and the empty mask; "
-        f"some {max(4 * n, 50)} are a sensible start for {n} features",
-    )
-    ends = np.array([np.ones(n), np.zeros(n)], dtype=np.bool_)
-    drawn = designs.uniform(n, budget.calls - 2, np.random.default_rng(seed))
-    return np.concatenate([ends, drawn])
 
 
 def _callable(value_function: Callable[..., Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from interplay.errors import BadInput
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
-_KEYS = ("masks", "masks_packed", "n", "values", "features", "targets", "design")
+_KEYS = ("masks", "masks_packed", "n", "values", "features", "targets", "design", "noise_var")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,7 @@ class Recording:
     features: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None
     design: str | None = None
+    noise_var: FloatArray | None = None
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:
@@ -79,7 +80,22 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         features=_names(path, entries, "features", masks.shape[1], "one per column of the masks"),
         targets=_names(path, entries, "targets", q, "one per column of the values"),
         design=_design(path, entries),
+        noise_var=_noise(path, entries, values),
     )
+
+
+def _noise(
+    path: Path, entries: Mapping[str, NDArray[Any]], values: FloatArray
+) -> FloatArray | None:
+    if "noise_var" not in entries:
+        return None
+    noise = check_values(entries["noise_var"], len(values), source=f'{path}: "noise_var"')
+    if noise.shape != values.shape or (noise < 0).any():
+        raise BadInput(
+            f'{path}: "noise_var" must be variances, at least 0, of the shape of "values" '
+            f"{values.shape}; got shape {noise.shape}"
+        )
+    return noise
 
 
 def write_recording(

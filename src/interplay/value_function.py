@@ -62,6 +62,9 @@ class ValueFunction(Protocol):
     ``subject``
         a JSON-able mapping that says what is explained, for reports; ``subject["kind"]`` is
         ``"text"`` for texts
+    ``measure(masks)``
+        what is called instead of the function itself where there is noise or a price to tell:
+        returns :class:`Measured`, while the plain call still returns an array
     ``noisy``
         True where the same mask gives another value when it is asked again
     ``forecast(masks)``

@@ -34,7 +34,7 @@ def test_explain_prints_trust_first_and_the_words(interplay, bert: Path, tmp_pat
     done = interplay("explain", TEXT, "--model", bert, "--budget", 600, "--report", "out.html")
     assert done.returncode == 0, done.stderr
     assert re.match(r"[✓◐✕] (Trust|Do not trust) this explanation", done.stdout)
-    assert "512 calls:" in done.stdout
+    assert re.search(r"512 calls \([\d,]+ tokens\):", done.stdout)
     assert "What acts together" in done.stdout
     assert "bad" in done.stdout
     assert "\x1b" not in done.stdout
@@ -51,7 +51,7 @@ def test_json_is_one_object_and_a_run_file(interplay, bert: Path, tmp_path: Path
     done = interplay(*arguments, "--target", "prob:neutral", "--json")
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)
-    assert run["target"] == "prob:neutral"
+    assert [found["target"] for found in run["targets"]] == ["prob:neutral"]
     assert run["config"]["command"].startswith("interplay explain --file text.txt --model ")
     assert "".join(run["subject"]["text"]) == TEXT
 
@@ -86,9 +86,35 @@ def test_fit_picks_one_of_several_targets(interplay, tmp_path: Path) -> None:
     masks = np.random.default_rng(0).random((60, 5)) < 0.5
     values = np.stack([masks[:, 0], masks[:, 1]], axis=1).astype(float)
     np.savez(tmp_path / "two.npz", masks=masks, values=values, targets=["yes", "no"])
-    assert interplay("fit", "two.npz").returncode == 2
     done = interplay("fit", "two.npz", "--target", "no", "--json")
-    assert np.argmax(np.abs(json.loads(done.stdout)["main_effects"])) == 1
+    (found,) = json.loads(done.stdout)["targets"]
+    assert np.argmax(np.abs(found["main_effects"])) == 1
+    assert interplay("fit", "two.npz", "--target", "maybe").returncode == 2
+
+
+def test_fit_explains_all_targets(interplay, tmp_path: Path) -> None:
+    masks = np.random.default_rng(0).random((60, 5)) < 0.5
+    values = np.stack([masks[:, 0], masks[:, 1] & masks[:, 2]], axis=1).astype(float)
+    np.savez(tmp_path / "two.npz", masks=masks, values=values, targets=["yes", "no"])
+    done = interplay("fit", "two.npz", "--save", "run.json", "--report", "two.html")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^yes .*\n^no +.* x1 × x2", done.stdout, re.MULTILINE)
+    assert "2 targets, from the same evaluations" in (tmp_path / "two.html").read_text("utf-8")
+    shown = interplay("report", "run.json", "--target", "no")
+    assert shown.stdout.splitlines()[1].startswith("no ")
+    assert interplay("report", "run.json", "--target", "maybe", "--force").returncode == 2
+    again = interplay("replay", "run.json")
+    assert again.returncode == 0, again.stdout
+    assert again.stdout.startswith("The same numbers, to the last bit (60 values from the run's")
+
+
+def test_explain_several_targets_from_the_same_calls(interplay, bert: Path) -> None:
+    targets = ("--target", "logit:neutral", "--target", "prob:neutral")
+    done = interplay("explain", TEXT, "--model", bert, "--budget", 600, *targets, "--json")
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert [found["target"] for found in run["targets"]] == ["logit:neutral", "prob:neutral"]
+    assert run["cost"]["calls"] == 512
 
 
 @pytest.mark.parametrize(
@@ -173,33 +199,62 @@ def test_what_is_there_is_overwritten_only_by_force(interplay, recording, tmp_pa
     assert "<title>" in (tmp_path / "there.html").read_text("utf-8")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
-def test_interrupted_it_says_what_is_stored_and_goes_on(
-    interplay, bert: Path, tmp_path: Path
-) -> None:
-    text = " ".join(["not bad at all, a joy from start to finish"] * 6)
-    arguments = ["explain", text, "--model", str(bert), "--budget", "20000"]
+def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start a run, and wait until some batches of it are stored."""
     running = subprocess.Popen(
         [sys.executable, "-m", "interplay", *arguments],
-        cwd=tmp_path,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
     )
     deadline = time.monotonic() + 120
-    store = tmp_path / "runs.db-wal"
+    store = folder / "runs.db-wal"
     while time.monotonic() < deadline and not (store.exists() and store.stat().st_size > 200_000):
         time.sleep(0.05)
+    return running
+
+
+LONG = " ".join(["not bad at all, a joy from start to finish"] * 6)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+@pytest.mark.parametrize(
+    ("number", "name", "code"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)]
+)
+def test_interrupted_it_explains_what_there_is_and_goes_on(
+    interplay, bert: Path, tmp_path: Path, number: signal.Signals, name: str, code: int
+) -> None:
+    arguments = ["explain", LONG, "--model", str(bert), "--method", "lasso", "--budget"]
+    running = start([*arguments, "20000", "--save", "run.json"], tmp_path)
+    running.send_signal(number)
+    output, errors = running.communicate(timeout=60)
+    assert running.returncode == code, errors
+    assert (
+        errors.strip()
+        == f"{name}: finishing the batch, then fitting what there is (once more stops at once)"
+    )
+    assert re.search(rf"Interrupted by {name}\s+after\s+[\d,]+\s+masks:", output)
+    stopped = ip.load(tmp_path / "run.json")
+    assert stopped.sample.stopped == f"interrupted by {name}"
+    assert interplay("replay", "run.json").returncode == 0
+
+    done = interplay(*arguments, stopped.sample.masks, "--json")
+    again = json.loads(done.stdout)
+    assert again["cost"]["calls"] == 0, "nothing is paid for twice"
+    assert again["sample"]["digest"] == stopped.sample.digest
+    assert again["targets"][0]["spectrum"] == stopped.to_dict()["targets"][0]["spectrum"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_interrupted_twice_it_stops_at_once(interplay, bert: Path, tmp_path: Path) -> None:
+    arguments = ["explain", LONG, "--model", str(bert), "--budget", "20000"]
+    running = start(arguments, tmp_path)
+    running.send_signal(signal.SIGINT)
+    time.sleep(0.02)
     running.send_signal(signal.SIGINT)
     output, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert output == ""
-    told = re.fullmatch(
-        r"interrupted: ([\d,]+) evaluations are stored in runs.db; "
-        r"the same command goes on from there\n",
-        errors,
-    )
-    assert told, errors
-    done = interplay(*arguments[:-1], 100, "--json")
-    assert json.loads(done.stdout)["cost"]["reused"] > 0, done.stderr
+    assert "interrupted" in errors.splitlines()[-1]

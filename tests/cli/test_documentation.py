@@ -15,7 +15,7 @@ COMMANDS = sorted(name for name in app if not name.startswith("-"))
 
 
 def test_there_are_the_commands_of_this_version() -> None:
-    assert COMMANDS == ["demo", "explain", "fit", "report"]
+    assert COMMANDS == ["demo", "explain", "fit", "replay", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -25,7 +25,9 @@ def test_the_documented_help_is_the_help(command: str, interplay) -> None:
     assert done.returncode == 0
     told = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
     for flag in re.findall(r"^│ [* ]*(--.*)", told, re.MULTILINE):
-        assert re.match(r"--[a-z]+( [A-Z]+)?  +\S+ \S+", flag), f"{command} {flag} is not explained"
+        assert re.match(r"--[a-z]+( [A-Z]+)?(\.\.\.)?  +\S+ \S+", flag), (
+            f"{command} {flag} is not explained"
+        )
     block = re.compile(rf"(?<=\n## interplay {command}\n\n```\n).*?(?=```)", re.DOTALL)
     page = PAGE.read_text("utf-8")
     assert block.search(page), f"docs/cli.md has no section '## interplay {command}'"

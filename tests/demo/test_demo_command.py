@@ -73,6 +73,6 @@ def test_it_writes_a_report(first: DemoRun) -> None:
 def test_a_second_demo_evaluates_nothing_and_may_overwrite(first: DemoRun) -> None:
     folder, told = first
     again = demo(folder)
-    assert "1,000 calls:" in told
+    assert "1,000 calls (" in told
     assert "no calls, 1,000 evaluations at hand" in again
     assert "".join(again.split("\n")[:10]) == "".join(told.split("\n")[:10])

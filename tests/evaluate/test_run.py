@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import interplay
 from interplay.errors import BackendError, BadInput, StoreError
-from interplay.evaluate import Progress, Started, Store, Warned, evaluate
+from interplay.evaluate import Forecasted, Progress, Started, Store, Warned, evaluate
 from interplay.masks import all_masks, uniform
 
 MASKS = uniform(12, 200, np.random.default_rng(0))
@@ -183,10 +183,11 @@ def test_stored_evaluations_are_not_made_again(store: Store) -> None:
 
 def test_replicates_and_fingerprints_are_evaluated_apart(store: Store) -> None:
     recorder = Recorder()
-    for replicate in (0, 1):
-        assert evaluate(recorder, MASKS, store=store, replicate=replicate).calls == 200
+    assert evaluate(recorder, MASKS, store=store).calls == 200
     assert evaluate(recorder, MASKS, store=store, fingerprint="other").calls == 200
-    assert evaluate(recorder, MASKS, store=store, replicate=1).reused == 200
+    third = evaluate(recorder, MASKS, store=store, replicates=3)
+    assert (third.calls, third.reused) == (400, 200)
+    assert evaluate(recorder, MASKS, store=store, replicates=2).reused == 400
 
 
 def test_several_targets(store: Store) -> None:
@@ -198,8 +199,9 @@ def test_several_targets(store: Store) -> None:
         result = evaluate(recorder, MASKS, store=store)
         np.testing.assert_array_equal(result.values[:, 1], -(MASKS @ WEIGHTS))
     assert len(recorder.rows) == 200
-    (names,) = store._connection.execute("SELECT targets FROM functions").fetchone()
-    assert names == '["positive", "negative"]'
+    known = store.function("linear")
+    assert known is not None
+    assert tuple(known.identity.targets or ()) == ("positive", "negative")
 
 
 def test_two_runs_at_once_share_their_work(store: Store) -> None:
@@ -226,10 +228,11 @@ def test_events(store: Store) -> None:
     events: list[Any] = []
     evaluate(Recorder(), np.concatenate([MASKS, MASKS]), store=store, on_event=events.append)
     assert events[0] == Started(total=200, reused=70, batch_size=64)
-    assert all(isinstance(event, Progress) for event in events[1:])
-    assert [event.done for event in events[1:]] == [64, 128, 192, 200]
-    assert [event.reused for event in events[1:]] == [64, 70, 70, 70]
-    seconds = [event.seconds for event in events[1:]]
+    assert isinstance(events[1], Forecasted)
+    arrivals = [event for event in events[1:] if isinstance(event, Progress)]
+    assert [event.done for event in arrivals] == [64, 128, 192, 200]
+    assert [event.reused for event in arrivals] == [64, 70, 70, 70]
+    seconds = [event.seconds for event in arrivals]
     assert seconds == sorted(seconds)
 
 
@@ -394,12 +397,12 @@ def test_a_store_that_fails_says_what_is_kept(store: Store) -> None:
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_batch_size_too_small(size: int) -> None:
-    with pytest.raises(BadInput, match=f"batch_size must be at least 1 mask; got {size}"):
+    with pytest.raises(BadInput, match=f"batch_size must be at least 1; got {size}"):
         evaluate(Recorder(), MASKS, batch_size=size)
 
 
 def test_batch_size_not_a_number() -> None:
-    with pytest.raises(BadInput, match=r"batch_size must be a whole number of masks; got 2\.5"):
+    with pytest.raises(BadInput, match=r"batch_size must be a whole number; got 2\.5"):
         evaluate(Recorder(batch_size=2.5), MASKS)
 
 

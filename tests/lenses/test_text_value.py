@@ -160,7 +160,7 @@ def test_demo_classifier_whatever_the_batch_and_order() -> None:
         expected = value(masks)
         if units == "word":
             logits = reference(folder, [value.masked_text(row) for row in masks])
-            np.testing.assert_allclose(expected, value.target(logits), atol=1e-4)
+            np.testing.assert_allclose(expected, value.wanted[0](logits), atol=1e-4)
         batched = text(review, model=model, units=units, mask=mask, batch_size=10)
         np.testing.assert_allclose(batched(masks[::-1])[::-1], expected, atol=1e-4)
 
@@ -177,7 +177,7 @@ def test_token_units_replace_tokens_in_place(bert: Path) -> None:
     rows = []
     for keep in masks:
         rows.append([2, *np.where(keep, full[1:-1], model.tokenizer.unk_token_id).tolist(), 3])
-    np.testing.assert_allclose(value(masks), value.target(model.logits(rows)), atol=1e-4)
+    np.testing.assert_allclose(value(masks), value.wanted[0](model.logits(rows)), atol=1e-4)
     assert value.subject["units"] == "token"
 
 

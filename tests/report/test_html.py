@@ -86,14 +86,14 @@ def test_every_tag_is_closed_and_nothing_comes_from_elsewhere(run: dict[str, Any
 def test_how_far_to_trust_it_comes_first(run: dict[str, Any]) -> None:
     page = Page(html.render(run))
     words = " ".join(page.text.split())
-    place = words.index(run["trust"]["sentence"])
+    place = words.index(run["targets"][0]["trust"]["sentence"])
     title = words[: words.index("✓")]
     assert words[len(title) : place].strip() == "✓trust", "an icon and a word beside the colour"
 
 
 @pytest.mark.parametrize("verdict", ["trust", "trust in part", "do not trust"])
 def test_each_verdict_has_its_own_sign(short_run: dict[str, Any], verdict: str) -> None:
-    short_run["trust"]["verdict"] = verdict
+    short_run["targets"][0]["trust"]["verdict"] = verdict
     icon = {"trust": "✓", "trust in part": "◐", "do not trust": "✕"}[verdict]
     assert f'class="verdict {verdict.replace(" ", "-")}"' in html.render(short_run)
     assert icon in Page(html.render(short_run)).text
@@ -107,7 +107,7 @@ def test_the_text_is_whole_and_its_words_are_units(long_run: dict[str, Any]) -> 
 
 
 def test_effects_show_in_more_than_colour(short_run: dict[str, Any]) -> None:
-    effects = short_run["main_effects"]
+    effects = short_run["targets"][0]["main_effects"]
     document = html.render(short_run)
     best = max(range(len(effects)), key=lambda i: effects[i])
     word = re.search(rf'<span class="w u\d"[^>]*data-i="{best}" title="\+[\d.]+"', document)
@@ -120,7 +120,9 @@ def test_effects_show_in_more_than_colour(short_run: dict[str, Any]) -> None:
 def test_the_script_knows_every_listed_interaction(short_run: dict[str, Any]) -> None:
     page = Page(html.render(short_run))
     links = json.loads(page.scripts[0])
-    expected = [term["features"] for term in short_run["top"] if len(term["features"]) > 1]
+    expected = [
+        term["features"] for term in short_run["targets"][0]["top"] if len(term["features"]) > 1
+    ]
     assert [term["f"] for term in links["terms"]] == expected
     assert len(links["effects"]) == len(short_run["features"])
     shown = [values for tag, values in page.tags if tag == "tr" and "data-f" in values]
@@ -153,11 +155,11 @@ def test_hostile_words_stay_words() -> None:
     run = text_summary(text)
     run["features"] = [f"{HOSTILE}{name}" for name in run["features"]]
     run["subject"]["model"] = HOSTILE
-    run["target"] = f"logit:{HOSTILE}"
+    run["targets"][0]["target"] = f"logit:{HOSTILE}"
     run["diagnostics"] = [HOSTILE]
     run["config"]["command"] = f"interplay explain '{HOSTILE}'"
-    run["trust"]["sentence"] = HOSTILE
-    run["energy"] = {"1": 1.0}
+    run["targets"][0]["trust"]["sentence"] = HOSTILE
+    run["targets"][0]["energy"] = {"1": 1.0}
     page = Page(html.render(run))
     assert len(page.scripts) == 2, "the interactions and our own script"
     assert "alert" not in page.scripts[1]
@@ -177,9 +179,9 @@ def test_a_few_features_are_enough(names: list[str]) -> None:
 
 
 def test_nothing_found_is_said(plain_run: dict[str, Any]) -> None:
-    plain_run["top"] = []
-    plain_run["energy"] = {}
-    plain_run["main_effects"] = [0.0] * 12
+    plain_run["targets"][0]["top"] = []
+    plain_run["targets"][0]["energy"] = {}
+    plain_run["targets"][0]["main_effects"] = [0.0] * 12
     words = " ".join(Page(html.render(plain_run)).text.split())
     assert "No combination was found: the effects of the features add up" in words
     assert "the fit predicts the same value for every mask" in words
@@ -188,7 +190,7 @@ def test_nothing_found_is_said(plain_run: dict[str, Any]) -> None:
 
 def test_where_no_script_runs_the_trust_is_still_said(run: dict[str, Any]) -> None:
     outside = html.fragment(run).partition("</template>")[2].partition("</div>")[0]
-    assert run["trust"]["sentence"] in " ".join(outside.split())
+    assert run["targets"][0]["trust"]["sentence"] in " ".join(outside.split())
 
 
 def test_a_run_is_the_same_file_every_time(run: dict[str, Any]) -> None:
@@ -196,16 +198,20 @@ def test_a_run_is_the_same_file_every_time(run: dict[str, Any]) -> None:
 
 
 def test_without_error_bars_or_evidence(plain_run: dict[str, Any]) -> None:
-    for term in plain_run["top"]:
+    for term in plain_run["targets"][0]["top"]:
         term["low"] = term["high"] = None
-    plain_run["faithfulness"].update(value=None, low=None)
-    plain_run["values"] = {"full": None, "empty": None}
+    plain_run["targets"][0]["faithfulness"].update(value=None, low=None)
+    plain_run["targets"][0]["values"] = {"full": None, "empty": None}
     words = " ".join(Page(html.render(plain_run)).text.split())
     assert "no error bar" in words
     assert "It could not be measured: there were too few masks" in words
-    plain_run["faithfulness"].update(value=1.0, low=1.0, high=1.0, distribution="exact")
+    plain_run["targets"][0]["faithfulness"].update(
+        value=1.0, low=1.0, high=1.0, distribution="exact"
+    )
     assert "no error bar" not in Page(html.render(plain_run)).text
-    plain_run["faithfulness"].update(value=-3.0, low=None, high=0.2, distribution="uniform")
+    plain_run["targets"][0]["faithfulness"].update(
+        value=-3.0, low=None, high=0.2, distribution="uniform"
+    )
     assert "without a lower end to 0.20" in Page(html.render(plain_run)).text
 
 
@@ -238,6 +244,6 @@ def test_what_is_not_a_run_is_refused(short_run: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=r'its "format" is None and should be "interplay.run"'):
         html.render({})
     cut = copy.deepcopy(short_run)
-    del cut["top"], cut["energy"]
+    del cut["targets"][0]["top"], cut["targets"][0]["energy"]
     with pytest.raises(BadInput, match="lacks energy, top; it was cut short or edited"):
         html.render(cut)

@@ -57,7 +57,7 @@ def test_a_lone_word_drops_its_punctuation() -> None:
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=8))
 def test_shades_follow_the_effects(effects: list[float]) -> None:
     summary = callable_summary([str(i) for i in range(len(effects))])
-    summary["main_effects"] = effects
+    summary["targets"][0]["main_effects"] = effects
     run = Reading(summary)
     levels = [run.level(i) for i in range(len(effects))]
     for effect, level in zip(effects, levels, strict=True):
@@ -71,7 +71,7 @@ def test_shades_follow_the_effects(effects: list[float]) -> None:
 
 def test_strongest() -> None:
     summary = callable_summary(list("abcd"))
-    summary["main_effects"] = [0.5, -2.0, 0.0, 1.0]
+    summary["targets"][0]["main_effects"] = [0.5, -2.0, 0.0, 1.0]
     run = Reading(summary)
     assert (run.strongest(1, 9), run.strongest(-1, 9), run.strongest(1, 1)) == ([3, 0], [1], [3])
 
@@ -93,7 +93,8 @@ def test_cost(plain_run: dict[str, Any], calls: int, reused: int, words: str) ->
 def test_configuration_says_what_chose_what(plain_run: dict[str, Any]) -> None:
     told = dict(Reading(plain_run).configuration)
     assert told["method"] == "auto, which chose proxyspex"
-    plain_run["config"].update(method="lasso", fitted="lasso", store=None, budget=None)
+    plain_run["config"].update(method="lasso", store=None, budget=None)
+    plain_run["targets"][0]["fitted"] = "lasso"
     told = dict(Reading(plain_run).configuration)
     assert (told["method"], told["store"], told.get("budget")) == ("lasso", "none", None)
 
@@ -111,20 +112,20 @@ def test_configuration_says_what_chose_what(plain_run: dict[str, Any]) -> None:
 def test_finding_nothing_is_no_proof(
     plain_run: dict[str, Any], verdict: str, measured: dict[str, Any], told: str
 ) -> None:
-    plain_run["top"] = []
-    plain_run["trust"]["verdict"] = verdict
-    plain_run["faithfulness"].update(measured)
+    plain_run["targets"][0]["top"] = []
+    plain_run["targets"][0]["trust"]["verdict"] = verdict
+    plain_run["targets"][0]["faithfulness"].update(measured)
     assert told in Reading(plain_run).nothing_together
 
 
 def test_the_trust_sentence_is_not_repeated(plain_run: dict[str, Any]) -> None:
-    others = plain_run["diagnostics"]
-    plain_run["diagnostics"] = [plain_run["trust"]["sentence"], *others]
+    others = plain_run["targets"][0]["diagnostics"]
+    plain_run["targets"][0]["diagnostics"] = [plain_run["targets"][0]["trust"]["sentence"], *others]
     assert Reading(plain_run).diagnostics == others
 
 
 def test_energy_is_in_order(plain_run: dict[str, Any]) -> None:
-    plain_run["energy"] = {"10": 0.1, "2": 0.9}
+    plain_run["targets"][0]["energy"] = {"10": 0.1, "2": 0.9}
     assert Reading(plain_run).energy == [(2, 0.9, "90 %"), (10, 0.1, "10 %")]
 
 

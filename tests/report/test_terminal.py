@@ -29,7 +29,7 @@ def test_it_fits(name: str, width: int, request: pytest.FixtureRequest) -> None:
 
 def test_trust_comes_first_then_what_it_cost(short_run: dict[str, Any]) -> None:
     lines = printed(short_run, 200).splitlines()
-    assert lines[0] == "✓ " + short_run["trust"]["sentence"]
+    assert lines[0] == "✓ " + short_run["targets"][0]["trust"]["sentence"]
     assert lines[1].startswith("380 calls, 120 stored evaluations reused: 12.3 s in the model")
     assert lines[2].startswith("logit:positive is 2.31 with every word")
 
@@ -43,7 +43,7 @@ def test_without_colours_signs_say_it(short_run: dict[str, Any]) -> None:
 
 def test_colours_come_with_a_second_sign(short_run: dict[str, Any]) -> None:
     told = printed(short_run, force_terminal=True, color_system="256")
-    effects = short_run["main_effects"]
+    effects = short_run["targets"][0]["main_effects"]
     worst = short_run["features"][effects.index(min(effects))]
     best = short_run["features"][effects.index(max(effects))]
     assert re.search(rf"\x1b\[4;38;5;16;48;5;69m{worst}\x1b", told), "blue ground and underlined"
@@ -62,7 +62,7 @@ def test_a_long_text_is_not_repeated(long_run: dict[str, Any]) -> None:
 
 
 def test_as_many_interactions_as_asked(short_run: dict[str, Any]) -> None:
-    count = sum(len(term["features"]) > 1 for term in short_run["top"])
+    count = sum(len(term["features"]) > 1 for term in short_run["targets"][0]["top"])
     told = printed(short_run, top=3)
     assert f"and {count - 3} weaker ones" in told
     assert "weaker" not in printed(short_run, top=count)
@@ -78,14 +78,14 @@ def test_long_names_keep_their_ends() -> None:
 
 
 def test_nothing_found_is_said(plain_run: dict[str, Any]) -> None:
-    plain_run["top"] = []
+    plain_run["targets"][0]["top"] = []
     assert "No combination was found: the effects of the features add up" in printed(plain_run)
 
 
 def test_a_text_cannot_steer_the_terminal() -> None:
     run = text_summary("not\x1b[2J bad [bold]at[/bold] all")
     run["features"][0] = "not\x1b[2J"
-    run["main_effects"] = [1.0] * len(run["features"])
+    run["targets"][0]["main_effects"] = [1.0] * len(run["features"])
     for told in (printed(run), printed(run, force_terminal=True, color_system="256")):
         assert "\x1b[2J" not in told
     assert "[bold]at[/bold]" in re.sub(r"\x1b\[[\d;]*m", "", told), "markup is not obeyed either"

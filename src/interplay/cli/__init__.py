@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from interplay.cli.demo import demo
 from interplay.cli.explain import explain
 from interplay.cli.fit import fit
+from interplay.cli.replay import replay
 from interplay.cli.report import report
 from interplay.errors import BadInput, InterplayError
 from interplay.version import __version__
@@ -24,20 +25,23 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (demo, explain, fit, report):
+for command in (demo, explain, fit, report, replay):
     app.command(command)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code.
 
-    0: done. 1: it failed on the way (model, store, budget). 2: what was given cannot be used (an
-    unknown flag, a file that is missing or damaged, an empty text). 130: interrupted by Ctrl-C.
+    0: done. 1: it failed on the way (model, store, budget), or a replay differs. 2: what was given
+    cannot be used (an unknown flag, a file that is missing or damaged, an empty text). 130, 143:
+    interrupted by Ctrl-C or SIGTERM, with an explanation of what there was, if that was enough.
     With ``INTERPLAY_DEBUG=1`` in the environment an error shows its traceback.
     """
     debug = os.environ.get("INTERPLAY_DEBUG") == "1"
     try:
-        app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
     except CycloptsError as error:
         known = arguments[:1] if arguments and arguments[0] in app else []
@@ -61,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
             f"error: unexpected {type(error).__name__}: {error} (what was evaluated is stored; "
             "INTERPLAY_DEBUG=1 shows where this happened)",
         )
-    return OK
+    return code if isinstance(code, int) else OK
 
 
 def _stop(code: int, message: str) -> int:

@@ -71,11 +71,13 @@ def demo(
 def _explain(text: str, budget: int, seed: int, store: Path) -> ip.Explanation:
     from interplay.demo import model_path
 
-    with progress(store) as on_event:
+    with progress(store) as (on_event, stop):
         value_function = ip.text(text, model=str(model_path()), target="logit:positive")
         explanation = ip.explain(
-            value_function, budget=budget, seed=seed, store=store, on_event=on_event
+            value_function, budget=budget, seed=seed, store=store, stop=stop, on_event=on_event
         )
+    if stop.signal is not None:  # the other reviews are not wanted any more
+        raise KeyboardInterrupt
     return replace(explanation, config={**explanation.config, "command": command()})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,8 @@ from cyclopts import Parameter
 
 import interplay as ip
 from interplay.cli.output import Output
-from interplay.errors import BadInput, unknown
+from interplay.errors import unknown
+from interplay.explain import fit_recording
 from interplay.explanation import Cost, describe
 
 
@@ -24,45 +25,49 @@ def fit(
     seed: int = 0,
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> None:
-    """Fit a recording: an .npz of masks and values.
+    """Fit a recording: masks and values that were evaluated elsewhere.
 
     Parameters
     ----------
     recording
-        File with masks (bool, m x n; or masks_packed and n) and values.
+        File of masks and values: .npz, .csv, .tsv, .jsonl or .parquet.
     method
         auto, proxyspex, lasso or exact.
     target
-        Which target to fit, where the recording has several.
+        Fit this one, where the recording has several; by default all.
     seed
         Of every random choice.
     """
     output.check()
-    content = ip.read_recording(recording)
-    columns = content.values.reshape(len(content.masks), -1)
-    column, name = _column(columns.shape[1], content.targets, target)
-    values = columns[:, column]
+    evaluations = ip.read_recording(recording)
+    q = 1 if evaluations.values.ndim == 1 else evaluations.values.shape[1]
+    named = evaluations.targets or (("value",) if q == 1 else tuple(map(str, range(q))))
+    evaluations = replace(evaluations, targets=named)
+    if target is not None:
+        evaluations = _only(evaluations, target)
     started = time.perf_counter()
-    surrogate = ip.fit(content.masks, values, method=method, features=content.features, seed=seed)
+    surrogates = fit_recording(evaluations, method=method, seed=seed)
     output.present(
         describe(
-            surrogate,
-            content.masks,
-            values,
-            cost=Cost(0, len(content.masks), 0.0, time.perf_counter() - started),
+            surrogates,
+            evaluations,
+            cost=Cost(0, len(evaluations.masks), 0.0, time.perf_counter() - started),
             config={"method": method, "seed": seed, "budget": None, "store": None},
             subject={"kind": "recording", "name": str(recording)},
-            target=name,
         )
     )
 
 
-def _column(q: int, targets: Sequence[str] | None, target: str | None) -> tuple[int, str]:
-    names = targets or [str(j) for j in range(q)]
-    if target is None:
-        if q > 1:
-            raise BadInput(f"the recording has {q} targets; add --target: {', '.join(names)}")
-        return 0, targets[0] if targets else "value"
-    if target not in names:
-        raise unknown("target", target, names)
-    return names.index(target), target
+def _only(evaluations: ip.Recording, target: str) -> ip.Recording:
+    """The recording of one of its targets."""
+    assert evaluations.targets is not None
+    if target not in evaluations.targets:
+        raise unknown("target", target, evaluations.targets)
+    m, j = len(evaluations.masks), evaluations.targets.index(target)
+    noise = evaluations.noise_var
+    return replace(
+        evaluations,
+        values=evaluations.values.reshape(m, -1)[:, j],
+        noise_var=None if noise is None else noise.reshape(m, -1)[:, j],
+        targets=(target,),
+    )

@@ -41,21 +41,22 @@ def explain_inputs(
     model: str,
     units: str = "word",
     mask: str | None = None,
-    target: str | None = None,
+    target: Sequence[str] | None = None,
     budget: str = "500",
     method: str = "auto",
     seed: int = 0,
     store: Path = Path("runs.db"),
     output: Output = Output(),  # noqa: B008
-) -> None:
+) -> int:
     """Explain every line of a file of inputs, and write and print what they have in common.
 
-    Every line is read, and its text checked against the model, before anything is evaluated.
+    Every line is read, and its text checked against the model, before anything is evaluated. The
+    exit code tells an interruption.
     """
     output.check()
     parse_budget(budget)
     found = read_inputs(inputs, template)
-    with progress(store) as on_event:
+    with progress(store) as (on_event, stop):
         value_functions = _value_functions(
             found, inputs, model=model, units=units, mask=mask, target=target
         )
@@ -65,9 +66,11 @@ def explain_inputs(
             method=method,
             seed=seed,
             store=store,
+            stop=stop,
             on_event=on_event,
         )
     present(explanations, output)
+    return stop.exit_code
 
 
 def read_inputs(path: Path, template: str | None = None) -> list[Input]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,17 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from interplay.errors import BadInput
-from interplay.evaluate import Event, Fitting, OnEvent, Progress, Started, Warned
+from interplay.evaluate import (
+    Event,
+    Fitting,
+    Forecasted,
+    Interruption,
+    OnEvent,
+    Progress,
+    Started,
+    Warned,
+    interruptible,
+)
 
 if TYPE_CHECKING:
     from interplay.explanation import Explanation
@@ -96,10 +107,12 @@ def command() -> str:
 
 
 @contextmanager
-def progress(store: Path) -> Iterator[OnEvent]:
-    """Yield an event callback: a bar on standard error if that is a terminal; warnings always.
+def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
+    """Yield an event callback and a ``stop`` for :func:`interplay.explain`.
 
-    Ctrl-C inside says how many evaluations are in ``store``, and how to go on.
+    The callback draws a bar on standard error if that is a terminal, with the forecast above it;
+    warnings are always printed. The first Ctrl-C or SIGTERM inside ends the run after its batch;
+    the second stops at once and says how many evaluations are in ``store``.
     """
     from rich.console import Console
     from rich.progress import (
@@ -111,7 +124,7 @@ def progress(store: Path) -> Iterator[OnEvent]:
     )
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -119,29 +132,44 @@ def progress(store: Path) -> Iterator[OnEvent]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    stored = 0
+    before = stored = 0
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("loading the model", total=None)
 
         def on_event(event: Event) -> None:
-            nonlocal stored
+            nonlocal before, stored
             if isinstance(event, Started):
-                stored = event.reused
-                bar.update(task, description="evaluating", total=event.total, completed=stored)
+                before = stored  # of the rounds before this one
+                bar.update(
+                    task,
+                    description="evaluating",
+                    total=before + event.total,
+                    completed=before + event.reused,
+                )
             elif isinstance(event, Progress):
-                stored = event.done
+                stored = before + event.done
                 bar.update(task, completed=stored)
+            elif isinstance(event, Forecasted):
+                told = event.forecast
+                if console.is_terminal and told.calls[1] and (told.tokens or told.seconds):
+                    console.print(told.sentence, style="dim")
             elif isinstance(event, Fitting):
                 bar.update(task, description="fitting")
             elif isinstance(event, Warned):
                 print(f"warning: {event.message}", file=sys.stderr)
 
-        try:
-            yield on_event
-        except KeyboardInterrupt as stop:
-            if stored:
-                stop.add_note(
-                    f"{stored} evaluations are stored in {store}; "
-                    "the same command goes on from there"
-                )
-            raise
+        with interruptible(_tell_at_once) as stop:
+            try:
+                yield on_event, stop
+            except KeyboardInterrupt as interrupt:
+                if stored:
+                    interrupt.add_note(
+                        f"{stored} evaluations are stored in {store}; "
+                        "the same command goes on from there"
+                    )
+                raise
+
+
+def _tell_at_once(sentence: str) -> None:
+    # from within a signal handler: a buffered stream may be in the middle of a write
+    os.write(2, f"\n{sentence}\n".encode())

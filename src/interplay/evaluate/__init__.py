@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from interplay.evaluate.budget import Budget, parse_budget
+from interplay.evaluate.budget import Budget, Forecast, Meter, parse_budget
 from interplay.evaluate.events import (
     Event,
     Finished,
     Fitting,
+    Forecasted,
     OnEvent,
     Progress,
     Started,
     Warned,
 )
-from interplay.evaluate.run import Evaluation, evaluate
-from interplay.evaluate.store import Store, Stored
+from interplay.evaluate.interrupt import Interruption, interruptible
+from interplay.evaluate.run import SPENT, Evaluation, Stop, evaluate, join
+from interplay.evaluate.store import Identity, Store, Stored
 
 __all__ = [
+    "SPENT",
     "Budget",
     "Evaluation",
     "Event",
     "Finished",
     "Fitting",
+    "Forecast",
+    "Forecasted",
+    "Identity",
+    "Interruption",
+    "Meter",
     "OnEvent",
     "Progress",
     "Started",
+    "Stop",
     "Store",
     "Stored",
     "Warned",
     "evaluate",
+    "interruptible",
+    "join",
     "parse_budget",
 ]

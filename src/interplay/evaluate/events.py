@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from interplay.evaluate.budget import Forecast
+
 
 @dataclass(frozen=True)
 class Started:
-    """Evaluation begins.
+    """Evaluation begins, or goes on with more masks (``budget="auto"``, or one without calls).
 
-    ``total`` different masks, of which ``reused`` are in the store already.
+    ``total`` evaluations, of which ``reused`` are in the store already.
     """
 
     total: int
@@ -20,7 +22,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """A batch has arrived and is stored: ``done`` of ``total`` masks, ``seconds`` since the start.
+    """A batch has arrived and is stored: ``done`` of ``total``, ``seconds`` since the start.
 
     ``done`` includes the ``reused`` ones.
     """
@@ -29,6 +31,13 @@ class Progress:
     total: int
     reused: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Forecasted:
+    """What the run will cost, before the first call; again when its first batch tells more."""
+
+    forecast: Forecast
 
 
 @dataclass(frozen=True)
@@ -52,5 +61,5 @@ class Warned:
     message: str
 
 
-Event = Started | Progress | Fitting | Finished | Warned
+Event = Started | Progress | Forecasted | Fitting | Finished | Warned
 OnEvent = Callable[[Event], None]

@@ -1,4 +1,4 @@
-"""Run a value function over masks: in batches, each stored as it arrives."""
+"""Run a value function over masks: in batches, within a budget, each stored as it arrives."""
 
 from __future__ import annotations
 
@@ -6,23 +6,35 @@ import operator
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BackendError, BadInput, InterplayError, StoreError
-from interplay.evaluate.events import Event, OnEvent, Progress, Started, Warned
-from interplay.evaluate.store import Store, Stored
+from interplay.evaluate.answer import Answer
+from interplay.evaluate.budget import Meter, forecast
+from interplay.evaluate.events import Event, Forecasted, OnEvent, Progress, Started, Warned
+from interplay.evaluate.outlook import FIRST_BATCH_SPREAD, around, known_prices, told_prices
+from interplay.evaluate.store import Identity, Store, Stored
 from interplay.fingerprint import continue_fingerprint
 from interplay.fingerprint import fingerprint as fingerprint_of
-from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
+from interplay.value_function import BoolArray, FloatArray, check_masks
 
 IndexArray = NDArray[np.intp]
+Stop = Callable[[], str | None]
+"""Asked before every batch: why the run shall end here, or None."""
 
 BATCH_SIZE: Final = 64
 """Masks per call for a value function that does not say how many it likes."""
+
+SPENT: Final = "the budget is spent"
+"""Why a run ends that its budget stopped."""
+
+SAME: Final = 1e-3
+"""Values that differ by less, relative to the largest, come from the same value function: float
+models agree to 1e-4 across batch sizes."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +44,66 @@ class Evaluation:
     Attributes
     ----------
     values
-        float64 ``(m, q)``, one row per mask asked for.
+        float64 ``(k, q)``, one row for each of the first k masks asked for: the mean of its
+        replicates. k is less than asked where the run was ``stopped``.
+    noise_var
+        float64 ``(k, q)``, variance of the noise in ``values``: what the value function reported,
+        else what its replicates tell; None where neither says anything.
     calls
-        how many masks were evaluated now.
+        how many evaluations were made now.
     reused
-        how many different masks came from the store.
+        how many came from the store.
     seconds
         time spent in the value function now.
+    tokens, usd
+        what the evaluations that were made now cost; None where the value function does not say.
     fingerprint
         under which the values are in the store.
+    stopped
+        why not all masks were evaluated; None where all were.
     """
 
     values: FloatArray
+    noise_var: FloatArray | None
     calls: int
     reused: int
     seconds: float
+    tokens: float | None
+    usd: float | None
     fingerprint: str
+    stopped: str | None
+
+
+def join(parts: Sequence[Evaluation]) -> Evaluation:
+    """Return several evaluations of one value function, each of further masks, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    filled = [part for part in parts if len(part.values)] or parts[:1]
+    noise = [part.noise_var for part in filled if part.noise_var is not None]
+    return replace(
+        parts[-1],
+        values=np.concatenate([part.values for part in filled]),
+        noise_var=_joined_noise(noise),
+        calls=sum(part.calls for part in parts),
+        reused=sum(part.reused for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        tokens=_sum([part.tokens for part in parts]),
+        usd=_sum([part.usd for part in parts]),
+    )
+
+
+def _joined_noise(parts: list[FloatArray]) -> FloatArray | None:
+    if not parts:
+        return None
+    joined = np.concatenate(parts)
+    if all((part == part[0]).all() for part in parts):  # pooled over each part: pool over all
+        joined = np.broadcast_to(joined.mean(axis=0), joined.shape)
+    return joined
+
+
+def _sum(amounts: list[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
 
 
 def evaluate(
@@ -55,38 +111,45 @@ def evaluate(
     masks: BoolArray,
     *,
     store: Store | None = None,
-    replicate: int = 0,
+    replicates: int = 1,
     batch_size: int | None = None,
     fingerprint: str | None = None,
+    meter: Meter | None = None,
+    stop: Stop | None = None,
     on_event: OnEvent | None = None,
 ) -> Evaluation:
-    """Return the values of masks, evaluating each different mask at most once.
+    """Return the values of masks, evaluating each different mask at most once per replicate.
 
     Parameters
     ----------
     value_function
         called with masks, bool ``(k, n)``, k at most ``batch_size``; returns ``(k,)`` or
-        ``(k, q)``.
+        ``(k, q)``, or :class:`~interplay.value_function.Measured`.
     masks
         bool ``(m, n)``; equal rows are evaluated once.
     store
         evaluations found there are not made again, and each batch is stored there as it arrives.
-    replicate
-        which of several evaluations of the same masks this is.
+    replicates
+        how often each mask is asked; the mean is returned, and the spread is the noise.
     batch_size
         masks per call; by default the value function's ``batch_size``, else 64. Which masks share
         a call depends on ``masks`` and ``batch_size`` alone, so a run that was interrupted goes on
-        with the same calls.
+        with the same calls; only where a limit other than calls ends a run is its last call cut.
     fingerprint
         names the value function in the store; by default found from its code.
+    meter
+        holds a budget; the run ends before the batch that would overrun it.
+    stop
+        asked before every batch; a reason that it returns ends the run.
     on_event
-        called with :class:`~interplay.evaluate.events.Started`, one ``Progress`` per batch, and
-        ``Warned``. Without it a warning is a Python warning.
+        called with :class:`~interplay.evaluate.events.Started`, ``Forecasted``, one ``Progress``
+        per batch, and ``Warned``. Without it a warning is a Python warning.
 
     Raises
     ------
     BadInput
-        masks are not boolean, or the value function gave a wrong shape, NaN or inf.
+        masks are not boolean; the value function gave a wrong shape, NaN or inf; or it is another
+        one than that whose evaluations the store holds under its fingerprint.
     BackendError
         the value function raised; its exception is the cause of this one.
     StoreError
@@ -102,44 +165,54 @@ def evaluate(
            [1.]])
     """
     masks = check_masks(masks)
-    size = _batch_size(value_function, batch_size)
-    unhashed: Sequence[str] = ()
-    own_fingerprint = fingerprint is None
-    if fingerprint is None:
-        found = fingerprint_of(value_function)
-        fingerprint, unhashed = found.digest, found.unhashed
+    size = _at_least_one(
+        getattr(value_function, "batch_size", None) if batch_size is None else batch_size,
+        "batch_size",
+        BATCH_SIZE,
+    )
+    replicates = _at_least_one(replicates, "replicates", 1)
+    found = fingerprint_of(value_function)
     position, first = _distinct(masks)
     run = _Run(
         value_function=value_function,
         masks=masks[first],
         asked_as=first,
         store=store,
-        replicate=replicate,
-        fingerprint=fingerprint,
+        replicates=replicates,
+        fingerprint=found.digest if fingerprint is None else fingerprint,
+        identity=Identity(
+            targets=getattr(value_function, "targets", None),
+            features=getattr(value_function, "features", None),
+            subject=getattr(value_function, "subject", None),
+            witness=None if fingerprint is None else found.digest,
+        ),
+        meter=meter or Meter(),
         on_event=on_event,
     )
-    run.start(size, unhashed)
+    run.start(size, found.unhashed if fingerprint is None else ())
+    stopped = None
     try:
         for start in range(0, len(first), size):
-            run.batch(np.arange(start, min(start + size, len(first))))
+            stopped = (stop and stop()) or run.batch(
+                np.arange(start, min(start + size, len(first)))
+            )
+            if stopped:
+                break
     finally:
-        if own_fingerprint:
-            continue_fingerprint(value_function, fingerprint)
-    values = np.empty((0, 1)) if run.values is None else run.values[position]
-    return Evaluation(values, run.calls, run.reused, run.seconds, fingerprint)
+        continue_fingerprint(value_function, found.digest)
+    return run.result(position, stopped)
 
 
-def _batch_size(value_function: Callable[..., Any], given: int | None) -> int:
-    size = getattr(value_function, "batch_size", None) if given is None else given
-    if size is None:
-        return BATCH_SIZE
+def _at_least_one(given: Any, name: str, default: int) -> int:
+    if given is None:
+        return default
     try:
-        size = operator.index(size)
+        number = operator.index(given)
     except TypeError:
-        raise BadInput(f"batch_size must be a whole number of masks; got {size!r}") from None
-    if size < 1:
-        raise BadInput(f"batch_size must be at least 1 mask; got {size}")
-    return size
+        raise BadInput(f"{name} must be a whole number; got {given!r}") from None
+    if number < 1:
+        raise BadInput(f"{name} must be at least 1; got {number}")
+    return number
 
 
 @dataclass
@@ -150,43 +223,160 @@ class _Run:
     masks: BoolArray  # different from each other
     asked_as: IndexArray  # their rows among the masks that the caller gave, for messages
     store: Store | None
-    replicate: int
+    replicates: int
     fingerprint: str
+    identity: Identity
+    meter: Meter
     on_event: OnEvent | None
-    values: FloatArray | None = None  # (len(masks), q), once q is known
+    values: FloatArray | None = None  # (replicates, len(masks), q), once q is known
+    noise: FloatArray | None = None  # likewise, once the value function reports any
+    done: int = 0  # masks whose replicates are all there
+    kept: int = 0  # evaluations that are safe
     calls: int = 0
     reused: int = 0
     seconds: float = 0.0
+    prices: dict[str, float] = field(default_factory=dict)  # tokens and usd paid now, if told
     began: float = field(default_factory=time.perf_counter)
 
     def start(self, size: int, unhashed: Sequence[str]) -> None:
-        reused = int(self.stored(self.masks).found.sum())
-        self.emit(Started(len(self.masks), reused, size))
-        if reused and unhashed and self.store is not None:
-            rest = f" and {len(unhashed) - 5} more" if len(unhashed) > 5 else ""
-            self.warn(
-                f"{reused} evaluations are reused from {self.store.path}, but the fingerprint of "
-                f"the value function cannot see {', '.join(unhashed[:5])}{rest}. If that has "
-                f"changed since, pass fingerprint= or another store"
+        """Say what lies ahead: what is stored, what the rest will cost."""
+        if self.store is not None:
+            self.store.check(self.fingerprint, self.masks.shape[1], self.identity)
+        found = [self.stored(self.masks, r) for r in range(self.replicates)]
+        reused = sum(int(stored.found.sum()) for stored in found)
+        self.emit(Started(len(self.masks) * self.replicates, reused, size))
+        if reused and self.store is not None:
+            self.check_witness(found[0])
+            if unhashed:
+                rest = f" and {len(unhashed) - 5} more" if len(unhashed) > 5 else ""
+                self.warn(
+                    f"{reused} evaluations are reused from {self.store.path}, but the fingerprint "
+                    f"of the value function cannot see {', '.join(unhashed[:5])}{rest}. If that "
+                    f"has changed since, pass fingerprint= or another store"
+                )
+        self.foretell(found)
+
+    def check_witness(self, stored: Stored) -> None:
+        """Refuse another value function under a fingerprint that was given by hand.
+
+        Where its code has changed since, one stored mask is asked again.
+        """
+        assert self.store is not None
+        known = self.store.function(self.fingerprint)
+        if known is None or None in (self.identity.witness, known.identity.witness):
+            return
+        if known.identity.witness == self.identity.witness or not stored.found.any():
+            return
+        told = f'fingerprint="{self.fingerprint}" was given for code that has changed since'
+        if self.replicates > 1 or getattr(self.value_function, "noisy", False):
+            self.warn(f"{told}; its values are noisy, so that it cannot be checked")
+            return
+        row = int(np.argmax(stored.found))
+        answer = self.ask(np.array([row]))
+        before = stored.values[0]
+        scale = max(float(np.abs(stored.values).max()), 1e-300)
+        if not np.allclose(answer.values[0], before, rtol=0, atol=SAME * scale):
+            raise BadInput(
+                f"two different value functions under one fingerprint: {self.store.path} holds "
+                f"{before} for row {self.asked_as[row]} of masks under {self.fingerprint!r}, and "
+                f"this one gives {answer.values[0]}. Pass another fingerprint= or another store"
             )
 
-    def batch(self, rows: IndexArray) -> None:
-        """Look the rows up, evaluate those that are missing, store them."""
-        stored = self.stored(self.masks[rows])
-        if stored.found.any():
-            self.keep(rows[stored.found], stored.values)
-            self.reused += len(stored.values)
-        if not stored.found.all():
-            self.call(rows[~stored.found])
-        elapsed = time.perf_counter() - self.began
-        self.emit(Progress(self.calls + self.reused, len(self.masks), self.reused, elapsed))
+    def foretell(self, found: Sequence[Stored]) -> None:
+        """Say what the run will cost; once per meter, for a run may come in several calls."""
+        if self.meter.foretold:
+            return
+        reused = sum(int(stored.found.sum()) for stored in found)
+        most = len(self.masks) * self.replicates
+        low, high = self.meter.planned or (most, most)
+        spent = self.spent_with(found)
+        prices, basis = known_prices(self.value_function, self.masks, self.store, self.fingerprint)
+        self.meter.foretold = "seconds" in prices or reused == most
+        ahead = (max(low - reused, 0), max(high - reused, 0))
+        self.emit(Forecasted(forecast(self.meter.budget, spent, ahead, reused, prices, basis)))
 
-    def call(self, rows: IndexArray) -> None:
+    def foretell_from_first_batch(self) -> None:
+        self.meter.foretold = True
+        paid = {**self.prices, "seconds": self.seconds}
+        prices = {
+            kind: around(total / self.calls, FIRST_BATCH_SPREAD) for kind, total in paid.items()
+        }
+        most = len(self.masks) * self.replicates
+        low, high = (end - self.kept for end in self.meter.planned or (most, most))
+        told = forecast(
+            self.meter.budget, self.meter, (max(low, 0), high), 0, prices, "the first batch"
+        )
+        if told.calls[1] > 0:
+            self.emit(Forecasted(told))
+
+    def spent_with(self, found: Sequence[Stored]) -> Meter:
+        """The meter as it will stand when these are counted."""
+        spent = replace(self.meter)
+        for stored in found:
+            spent.add(int(stored.found.sum()), *_prices(stored))
+        return spent
+
+    def batch(self, rows: IndexArray) -> str | None:
+        """Look the rows up, evaluate those that are missing, store them; or say why not."""
+        stored = [self.stored(self.masks[rows], r) for r in range(self.replicates)]
+        missing = np.stack([~one.found for one in stored])
+        stopped = None
+        allowed = self.allowed(self.masks[rows], stored, missing)
+        if allowed < missing.sum():
+            rows = rows[: int(np.searchsorted(missing.sum(0).cumsum(), allowed, side="right"))]
+            stopped = SPENT
+        k = len(rows)
+        for replicate, (one, absent) in enumerate(zip(stored, missing[:, :k], strict=True)):
+            hits = int((~absent).sum())
+            if hits:
+                self.keep(replicate, rows[~absent], _first(one, hits))
+                self.reused += hits
+                self.meter.add(hits, *_prices(_first(one, hits)))
+            if absent.any():
+                self.call(replicate, rows[absent])
+        self.done += k
+        if k:
+            elapsed = time.perf_counter() - self.began
+            total = len(self.masks) * self.replicates
+            self.emit(Progress(self.kept, total, self.reused, elapsed))
+        return stopped
+
+    def allowed(
+        self, masks: BoolArray, stored: Sequence[Stored], missing: NDArray[np.bool_]
+    ) -> int:
+        """How many of the missing evaluations of a batch the budget allows."""
+        wanted = int(missing.sum())
+        told = {}
+        if self.meter.priced and wanted:
+            prices = told_prices(self.value_function, masks[missing.any(axis=0)])
+            told = {kind: (low * wanted, high * wanted) for kind, (low, high) in prices.items()}
+        return self.spent_with(stored).affords(wanted, told)
+
+    def call(self, replicate: int, rows: IndexArray) -> None:
+        masks = self.masks[rows]
+        answer = self.ask(rows)
+        finite = np.isfinite(answer.values).min(axis=1)
+        if finite.any():
+            self.keep(replicate, rows[finite], self.put(replicate, masks[finite], answer, finite))
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            raise BadInput(
+                f"the value function gave values that are not finite for {int((~finite).sum())} of "
+                f"{len(rows)} masks, first for row {self.asked_as[rows[bad]]} of masks "
+                f"({int(masks[bad].sum())} of {masks.shape[1]} features kept): "
+                f"{answer.values[bad]}. Make it return finite numbers. {self.saved()}"
+            )
+        self.check_prices(answer)
+        if not self.meter.foretold:
+            self.foretell_from_first_batch()
+
+    def ask(self, rows: IndexArray) -> Answer:
+        """Call the value function, time it, check what it says."""
         masks = self.masks[rows]
         began = time.perf_counter()
         try:
             # a copy: what the value function does to its argument must not reach the store
-            answer = self.value_function(masks.copy())
+            told = getattr(self.value_function, "measure", self.value_function)(masks.copy())
         except InterplayError as error:
             error.add_note(self.saved())
             raise
@@ -197,54 +387,69 @@ class _Run:
                 f"{self.saved()}"
             ) from error
         seconds = time.perf_counter() - began
-        self.seconds += seconds
-        values = self.checked(answer, len(rows))
-        finite = np.isfinite(values).all(axis=1)
-        if finite.any():
-            self.keep(rows[finite], self.put(masks[finite], values[finite], seconds))
-            self.calls += int(finite.sum())
-        if not finite.all():
-            bad = int(np.argmin(finite))
-            raise BadInput(
-                f"the value function gave values that are not finite for {int((~finite).sum())} of "
-                f"{len(rows)} masks, first for row {self.asked_as[rows[bad]]} of masks "
-                f"({int(masks[bad].sum())} of {masks.shape[1]} features kept): {values[bad]}. "
-                f"Make it return finite numbers. {self.saved()}"
-            )
-
-    def checked(self, answer: object, m: int) -> FloatArray:
-        """Return what the value function returned as float64 ``(m, q)``, perhaps not finite."""
         try:
-            values = check_values(
-                answer, m, source="the values that the value function returned", finite=False
-            ).reshape(m, -1)
+            answer = Answer.of(told, len(rows), seconds)
         except BadInput as error:
             raise BadInput(f"{error}. {self.saved()}") from error
-        q = values.shape[1]
-        targets = self.targets()
+        self.check_targets(answer.values.shape[1])
+        self.count(answer)
+        return answer
+
+    def count(self, answer: Answer) -> None:
+        calls = len(answer.values)
+        self.calls += calls
+        self.seconds += answer.seconds
+        paid = {
+            kind: float(amount.sum())
+            for kind, amount in (("tokens", answer.tokens), ("usd", answer.usd))
+            if amount is not None
+        }
+        for kind, amount in paid.items():
+            self.prices[kind] = self.prices.get(kind, 0.0) + amount
+        self.meter.add(calls, paid.get("tokens", 0.0), paid.get("usd", 0.0), answer.seconds)
+
+    def check_prices(self, answer: Answer) -> None:
+        """Refuse a limit on what the value function does not count, after its first batch."""
+        for kind, amount in (("tokens", answer.tokens), ("usd", answer.usd)):
+            if amount is None and getattr(self.meter.budget, kind) is not None:
+                raise BadInput(
+                    f"the budget limits {kind}, but the value function does not say what it costs: "
+                    f"let it return Measured(values, {kind}=...), or limit calls or seconds. "
+                    f"{self.saved()}"
+                )
+
+    def check_targets(self, q: int) -> None:
+        targets = self.identity.targets
         if targets is not None and q != len(targets):
             raise BadInput(
                 f"the value function gave {q} values per mask, but names {len(targets)} targets: "
                 f"{', '.join(map(str, targets))}. {self.saved()}"
             )
-        if self.values is not None and q != self.values.shape[1]:
+        if self.values is not None and q != self.values.shape[2]:
             raise BadInput(
-                f"the value function gave {q} values per mask, and {self.values.shape[1]} in the "
+                f"the value function gave {q} values per mask, and {self.values.shape[2]} in the "
                 f"batches before. {self.saved()}"
             )
-        return values
 
-    def put(self, masks: BoolArray, values: FloatArray, seconds: float) -> FloatArray:
+    def put(self, replicate: int, masks: BoolArray, answer: Answer, rows: BoolArray) -> Stored:
+        part = answer.only(rows)
         if self.store is None:
-            return values
+            k = len(masks)
+            unknown = np.full(k, np.nan)
+            return Stored(
+                np.ones(k, dtype=np.bool_), part.values, part.noise_var, unknown, unknown, unknown
+            )
         try:
             return self.store.put(
                 self.fingerprint,
                 masks,
-                values,
-                seconds=seconds,
-                replicate=self.replicate,
-                targets=self.targets(),
+                part.values,
+                noise_var=part.noise_var,
+                tokens=part.tokens,
+                usd=part.usd,
+                seconds=part.seconds,
+                replicate=replicate,
+                identity=self.identity,
             )
         except StoreError as error:
             raise StoreError(
@@ -252,22 +457,62 @@ class _Run:
                 f"batch are not stored. {self.saved()}"
             ) from error
 
-    def keep(self, rows: IndexArray, values: FloatArray) -> None:
+    def keep(self, replicate: int, rows: IndexArray, stored: Stored) -> None:
+        shape = (self.replicates, len(self.masks), stored.values.shape[1])
         if self.values is None:
-            self.values = np.full((len(self.masks), values.shape[1]), np.nan)
-        self.values[rows] = values
+            self.values = np.full(shape, np.nan)
+        self.values[replicate, rows] = stored.values
+        self.kept += len(rows)
+        if stored.noise_var is not None:
+            if self.noise is None:
+                self.noise = np.full(shape, np.nan)
+            self.noise[replicate, rows] = stored.noise_var
 
-    def stored(self, masks: BoolArray) -> Stored:
+    def stored(self, masks: BoolArray, replicate: int) -> Stored:
         if self.store is None:
             return Stored(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 1)))
-        return self.store.get(self.fingerprint, masks, replicate=self.replicate)
+        return self.store.get(self.fingerprint, masks, replicate=replicate)
 
-    def targets(self) -> Sequence[str] | None:
-        return getattr(self.value_function, "targets", None)
+    def result(self, position: IndexArray, stopped: str | None) -> Evaluation:
+        """The rows, from the first on, whose masks are all evaluated."""
+        absent = position >= self.done
+        k = int(np.argmax(absent)) if absent.any() else len(position)
+        values, noise_var = np.empty((0, 1)), None
+        if self.values is not None:
+            values = self.values[:, : self.done].mean(axis=0)[position[:k]]
+            noise_var = self.noise_of_means()
+            noise_var = None if noise_var is None else noise_var[position[:k]]
+        return Evaluation(
+            values,
+            noise_var,
+            self.calls,
+            self.reused,
+            self.seconds,
+            self.prices.get("tokens"),
+            self.prices.get("usd"),
+            self.fingerprint,
+            stopped if k < len(position) else None,
+        )
+
+    def noise_of_means(self) -> FloatArray | None:
+        """Variance of the noise in the mean of the replicates, ``(done, q)``."""
+        assert self.values is not None
+        values = self.values[:, : self.done]
+        if self.noise is not None:
+            noise = self.noise[:, : self.done]
+            # what some rows do not report is taken to be like the rest
+            known = np.nanmean(noise, axis=(0, 1)) if np.isfinite(noise).any() else 0.0
+            filled: FloatArray = np.where(np.isfinite(noise), noise, known).mean(axis=0)
+            return filled / self.replicates
+        if self.replicates == 1 or not self.done:
+            return None
+        # pooled over all masks: a variance from two or three numbers is no weight to use
+        pooled = values.var(axis=0, ddof=1).mean(axis=0) / self.replicates
+        return np.broadcast_to(pooled, values.shape[1:])
 
     def saved(self) -> str:
         """What an interrupted run has kept, and what running again does."""
-        done = self.calls + self.reused
+        done = self.kept
         if done == 0:
             return "Nothing had been evaluated before"
         if self.store is None:
@@ -289,6 +534,22 @@ class _Run:
             warnings.warn(message, stacklevel=4)
         else:
             self.on_event(Warned(message))
+
+
+def _first(stored: Stored, k: int) -> Stored:
+    """The first k of the rows that were found."""
+    noise = None if stored.noise_var is None else stored.noise_var[:k]
+    found = stored.found & (np.cumsum(stored.found) <= k)
+    return Stored(
+        found, stored.values[:k], noise, stored.tokens[:k], stored.usd[:k], stored.seconds[:k]
+    )
+
+
+def _prices(stored: Stored) -> tuple[float, float, float]:
+    """What stored evaluations cost when they were made: tokens, usd, seconds."""
+    return tuple(  # type: ignore[return-value]
+        float(np.nansum(price)) for price in (stored.tokens, stored.usd, stored.seconds)
+    )
 
 
 def _distinct(masks: BoolArray) -> tuple[IndexArray, IndexArray]:

@@ -12,7 +12,8 @@ from interplay.report.numbers import Scale, percent
 from interplay.report.reading import LEVELS, Reading, Row
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -21,6 +22,9 @@ SUBJECTS = {"text": "subject_text.html", "callable": "subject_callable.html"}
 
 LISTED = 20
 """Interactions that are listed at once; the others are a click away."""
+
+TARGETS = 12
+"""Targets that one page holds."""
 
 
 def render(summary: Mapping[str, Any]) -> str:
@@ -42,7 +46,9 @@ def render(summary: Mapping[str, Any]) -> str:
     BadInput
         where ``summary`` is not the summary of a run
     """
-    return _fill("page.html", Reading(summary))
+    run = Reading(summary)
+    verdict = summary["trust"]["verdict"]
+    return _template("page.html").render(run=run, verdict=verdict, body=_body(summary))
 
 
 def fragment(summary: Mapping[str, Any]) -> str:
@@ -50,7 +56,7 @@ def fragment(summary: Mapping[str, Any]) -> str:
 
     It lives in a shadow root: no style passes in or out.
     """
-    return _fill("report.html", Reading(summary))
+    return str(_body(summary))
 
 
 def write(summary: Mapping[str, Any], path: str | Path) -> Path:
@@ -116,23 +122,35 @@ def _links(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _fill(template: str, reading: Reading) -> str:
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            run=reading,
-            subject_template=SUBJECTS[reading.kind],
-            axis=_Axis.around(reading.together),
-            listed=LISTED,
-            levels=LEVELS,
-            percent=percent,
-            links=_links(reading),
-            # Markup, or the style sheet and the script would be escaped as if they were text.
-            css=_source("report.css"),
-            js=_source("report.js"),
-        )
+def _body(summary: Mapping[str, Any]) -> Markup:
+    """The report of each target; of several, with a switch between them."""
+    from markupsafe import Markup
+
+    readings = Reading.each(summary)
+    bodies = [(reading, Markup(_report(reading))) for reading in readings[:TARGETS]]
+    if len(bodies) == 1:
+        return bodies[0][1]
+    left_out = len(readings) - len(bodies)
+    return Markup(_template("targets.html").render(targets=bodies, left_out=left_out))
+
+
+def _report(reading: Reading) -> str:
+    return _template("report.html").render(
+        run=reading,
+        subject_template=SUBJECTS[reading.kind],
+        axis=_Axis.around(reading.together),
+        listed=LISTED,
+        levels=LEVELS,
+        percent=percent,
+        links=_links(reading),
+        # Markup, or the style sheet and the script would be escaped as if they were text.
+        css=_source("report.css"),
+        js=_source("report.js"),
     )
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
 
 
 @cache
@@ -149,7 +167,7 @@ def _environment() -> Environment:
 
 
 @cache
-def _source(name: str) -> str:
+def _source(name: str) -> Markup:
     from markupsafe import Markup
 
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

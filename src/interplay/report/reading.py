@@ -68,6 +68,8 @@ class Reading:
     ----------
     summary
         what ``Explanation.to_dict()`` returns
+    place
+        which of its targets is read, from 0
 
     Raises
     ------
@@ -76,6 +78,7 @@ class Reading:
     """
 
     summary: Mapping[str, Any]
+    place: int = 0
 
     def __post_init__(self) -> None:
         if self.summary.get("format") != FORMAT:
@@ -84,16 +87,28 @@ class Reading:
                 f'{self.summary.get("format")!r} and should be "{FORMAT}"; '
                 "pass what Explanation.to_dict() returns"
             )
-        wanted = (
-            "trust faithfulness subject features target values cost config diagnostics energy "
-            "main_effects top versions created"
-        )
+        wanted = "targets subject features cost config notes sample versions created"
         missing = [key for key in wanted.split() if key not in self.summary]
+        if not missing:
+            wanted = "target trust faithfulness values fitted diagnostics energy main_effects top"
+            missing = [key for key in wanted.split() if key not in self.found]
         if missing:
             raise BadInput(
                 f"the summary of the run lacks {', '.join(missing)}; "
                 "it was cut short or edited: run the explanation again"
             )
+
+    @classmethod
+    def each(cls, summary: Mapping[str, Any]) -> list[Reading]:
+        """Return one reading for every target of a run."""
+        first = cls(summary)
+        return [first, *(cls(summary, place) for place in range(1, len(summary["targets"])))]
+
+    @cached_property
+    def found(self) -> Mapping[str, Any]:
+        """What was found for the target that is read."""
+        found: Mapping[str, Any] = self.summary["targets"][self.place]
+        return found
 
     # ---- what is explained
 
@@ -123,7 +138,7 @@ class Reading:
 
     @property
     def target(self) -> str:
-        return str(self.summary["target"])
+        return str(self.found["target"])
 
     @property
     def title(self) -> str:
@@ -149,11 +164,11 @@ class Reading:
 
     @property
     def verdict(self) -> str:
-        return str(self.summary["trust"]["verdict"])
+        return str(self.found["trust"]["verdict"])
 
     @property
     def sentence(self) -> str:
-        return str(self.summary["trust"]["sentence"])
+        return str(self.found["trust"]["sentence"])
 
     @property
     def calls(self) -> str:
@@ -162,7 +177,18 @@ class Reading:
         if not made:
             return f"no calls, {count(reused, 'evaluation')} at hand"
         words = count(made, "call")
+        paid = self.paid
+        words = f"{words} ({paid})" if paid else words
         return f"{words}, {count(reused, 'stored evaluation')} reused" if reused else words
+
+    @property
+    def paid(self) -> str:
+        """Tokens and money that the calls cost, where somebody counted."""
+        tokens, usd = self.summary["cost"].get("tokens"), self.summary["cost"].get("usd")
+        parts = [] if tokens is None else [f"{tokens:,.0f} tokens"]
+        if usd is not None:
+            parts.append(f"{usd:,.4f} USD" if usd < 0.1 else f"{usd:,.2f} USD")
+        return ", ".join(parts)
 
     @property
     def seconds(self) -> str:
@@ -175,7 +201,7 @@ class Reading:
     @property
     def ends(self) -> str | None:
         """What the whole subject and the empty one score."""
-        full, empty = self.summary["values"].get("full"), self.summary["values"].get("empty")
+        full, empty = self.found["values"].get("full"), self.found["values"].get("empty")
         if full is None or empty is None:
             return None
         scale = Scale.of([full, empty])
@@ -187,13 +213,13 @@ class Reading:
     @property
     def diagnostics(self) -> list[str]:
         """What else a reader should know; how far to trust the run is said elsewhere."""
-        told = (str(sentence) for sentence in self.summary["diagnostics"])
+        told = map(str, [*self.found["diagnostics"], *self.summary["notes"]])
         return [sentence for sentence in told if sentence != self.sentence]
 
     @cached_property
     def faithfulness(self) -> tuple[float, float, float] | None:
         """Value, low end and high end; None where it could not be measured."""
-        measured = self.summary["faithfulness"]
+        measured = self.found["faithfulness"]
         value, low, high = (measured.get(key) for key in ("value", "low", "high"))
         if value is None or not math.isfinite(value):
             return None
@@ -204,7 +230,7 @@ class Reading:
     @property
     def evidence(self) -> str:
         """The faithfulness and its interval, in words."""
-        law = self.summary["faithfulness"]["distribution"]
+        law = self.found["faithfulness"]["distribution"]
         if law == "exact":
             return "Every mask was evaluated, so nothing is left to predict: R² is 1."
         if self.faithfulness is None:
@@ -220,12 +246,12 @@ class Reading:
 
     @cached_property
     def main_effects(self) -> list[float]:
-        return [float(effect) for effect in self.summary["main_effects"]]
+        return [float(effect) for effect in self.found["main_effects"]]
 
     @cached_property
     def scale(self) -> Scale:
         """How every effect and interaction of this run is written."""
-        return Scale.of([*self.main_effects, *(float(row["value"]) for row in self.summary["top"])])
+        return Scale.of([*self.main_effects, *(float(row["value"]) for row in self.found["top"])])
 
     @cached_property
     def largest_effect(self) -> float:
@@ -259,7 +285,7 @@ class Reading:
     @cached_property
     def rows(self) -> list[Row]:
         """The listed terms of every order, strongest first."""
-        return [self.row(term) for term in self.summary["top"]]
+        return [self.row(term) for term in self.found["top"]]
 
     @cached_property
     def together(self) -> list[Row]:
@@ -269,7 +295,7 @@ class Reading:
     @property
     def nothing_together(self) -> str:
         """What it means that no interaction was found: little, where the fit predicts little."""
-        if self.summary["faithfulness"]["distribution"] == "exact":
+        if self.found["faithfulness"]["distribution"] == "exact":
             return f"No combination was found: the effects of the {self.noun}s add up."
         if self.verdict == "do not trust" or self.faithfulness is None:
             return (
@@ -299,9 +325,7 @@ class Reading:
     @cached_property
     def energy(self) -> list[tuple[int, float, str]]:
         """Order, share of the variance, and the share in words; lowest order first."""
-        shares = sorted(
-            (int(order), float(share)) for order, share in self.summary["energy"].items()
-        )
+        shares = sorted((int(order), float(share)) for order, share in self.found["energy"].items())
         return [(order, share, percent(share)) for order, share in shares]
 
     @cached_property
@@ -343,8 +367,7 @@ class Reading:
     def name(self, feature: int) -> str:
         """The name of a feature that stands alone: a word without the punctuation around it."""
         name = self.features[feature]
-        bare = name.strip(".,;:!?…()\"“”‘’'") if self.noun == "word" else name
-        return bare or name
+        return bare(name) if self.noun == "word" else name
 
     # ---- how it was made
 
@@ -354,13 +377,26 @@ class Reading:
         return str(command) if command else None
 
     @property
+    def sampled(self) -> str:
+        """How many masks were evaluated, of which law, how often."""
+        sample = self.summary["sample"]
+        law, often = sample["design"], int(sample["replicates"])
+        words = (
+            f"{int(sample['masks']):,} {law}"
+            if law != "complete"
+            else (f"all {int(sample['masks']):,}")
+        )
+        return f"{words}, each {often} times" if often > 1 else words
+
+    @property
     def configuration(self) -> list[tuple[str, str]]:
         """Everything that was set or chosen, as name and value."""
         config, subject = self.summary["config"], self.subject
         method = str(config.get("method"))
-        fitted = config.get("fitted")
+        fitted = self.found["fitted"]
         rows: list[tuple[str, Any]] = [
             (f"{self.noun}s", f"{len(self.features):,}"),
+            ("masks", self.sampled),
             ("target", self.target),
             ("value function", subject.get("name")),
             ("model", subject.get("model")),
@@ -377,6 +413,15 @@ class Reading:
             ("versions", ", ".join(f"{k} {v}" for k, v in self.summary["versions"].items())),
         ]
         return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def bare(word: str) -> str:
+    """Return a word without the punctuation around it; one of nothing else stays as it is.
+
+    >>> bare("(bad,"), bare("...")
+    ('bad', '...')
+    """
+    return word.strip(".,;:!?…()\"“”‘’'") or word
 
 
 def _in_order(spans: Sequence[Sequence[int]], length: int) -> bool:

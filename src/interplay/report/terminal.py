@@ -52,8 +52,13 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
     """
     from rich.text import Text
 
-    run = Reading(summary)
+    readings = Reading.each(summary)
+    run = readings[0]
     icon, style = VERDICTS[run.verdict]
+    if len(readings) > 1:
+        console.print(targets(readings))
+        console.print()
+        console.print(Text(printable(run.target), "bold"))
     console.print(Text(f"{icon} {run.sentence}", style))
     console.print(Text(f"{run.calls}: {run.seconds}."))
     if run.ends:
@@ -75,6 +80,28 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
         console.print()
     for sentence in run.diagnostics:
         console.print(Text(printable(sentence), "dim"))
+
+
+def targets(readings: Sequence[Reading]) -> Table:
+    """Return a table of the targets of one run: how far to trust each, and its strongest term."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("target", overflow="fold", ratio=2)
+    table.add_column("R²", justify="right", no_wrap=True)
+    table.add_column("trust", no_wrap=True)
+    table.add_column("strongest together", overflow="fold", ratio=3)
+    for run in readings:
+        icon, style = VERDICTS[run.verdict]
+        share = f"{run.faithfulness[0]:.2f}" if run.faithfulness else "–"
+        strongest = Text()
+        if run.together:
+            row = run.together[0]
+            strongest.append_text(_phrase(row)).append(f" {row.signed}", "bold")
+        verdict = Text(f"{icon} {run.verdict}", style)
+        table.add_row(Text(printable(elide(run.target, 40))), Text(share), verdict, strongest)
+    return table
 
 
 def interactions(run: Reading, rows: Sequence[Row]) -> Table:

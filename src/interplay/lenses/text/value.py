@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from interplay.lenses.targets import ClassTarget, class_target
 from interplay.lenses.text.ablation import Ablation, TextAblation, TokenAblation, replacement
 from interplay.lenses.text.units import SPLITTERS, Units, check_units, split
 from interplay.models.hf_classifier import HFClassifier
-from interplay.value_function import BoolArray, FloatArray, check_masks
+from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 UNITS = (*SPLITTERS, "token")
 # One call takes several batches of the model, so that there is something to sort by length.
@@ -25,14 +25,15 @@ BATCHES_PER_CALL = 4
 class TextValueFunction:
     """A value function over the units of one text; made by :func:`text`.
 
-    Called with ``masks``, bool ``(m, n)``, True = unit kept; returns float64 ``(m,)``.
+    Called with ``masks``, bool ``(m, n)``, True = unit kept; returns float64 ``(m,)``, or
+    ``(m, q)`` for q > 1 targets.
 
     Attributes
     ----------
     features : tuple of str
         The n units, without surrounding white space.
     targets : tuple of str
-        The one target, such as ``("logit:positive",)``.
+        The q targets, such as ``("logit:positive",)``: all are read off the same logits.
     batch_size : int
         How many masks it likes to see in one call: a few batches of the model.
     fingerprint : str
@@ -45,7 +46,7 @@ class TextValueFunction:
         self,
         ablation: Ablation,
         model: HFClassifier,
-        target: ClassTarget | None = None,
+        wanted: Sequence[ClassTarget] = (),
         *,
         batch_size: int = 32,
     ) -> None:
@@ -56,11 +57,11 @@ class TextValueFunction:
         units = ablation.units
         self.features = units.features
         self._check_worst()
-        if target is None:
-            full = self._logits(np.ones((1, len(units)), dtype=bool))[0]
-            target = class_target(f"logit:{model.labels[int(full.argmax())]}", model.labels)
-        self.target = target
-        self.targets = (target.name,)
+        if not wanted:
+            full = self._logits(np.ones((1, len(units)), dtype=bool))[0][0]
+            wanted = [class_target(f"logit:{model.labels[int(full.argmax())]}", model.labels)]
+        self.wanted = tuple(wanted)
+        self.targets = tuple(target.name for target in wanted)
         self.subject: Mapping[str, Any] = {
             "kind": "text",
             "text": units.text,
@@ -68,7 +69,8 @@ class TextValueFunction:
             "units": units.kind,
             "mask": ablation.mask,
             "model": model.name,
-            "target": target.name,
+            # of one target its name, so that fingerprints of older stores hold
+            "target": self.targets[0] if len(wanted) == 1 else list(self.targets),
         }
         identity = {**self.subject, "model": model.fingerprint, "version": 1}
         self.fingerprint = hashlib.sha256(
@@ -76,8 +78,19 @@ class TextValueFunction:
         ).hexdigest()[:32]
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
+        return np.asarray(self.measure(masks).values)
+
+    def measure(self, masks: BoolArray) -> Measured:
+        """Return the values with the tokens that the model read for each mask."""
         masks = check_masks(masks, n=len(self.features))
-        return self.target(self._logits(masks))
+        logits, tokens = self._logits(masks)
+        values = np.stack([target(logits) for target in self.wanted], axis=1)
+        return Measured(values[:, 0] if len(self.wanted) == 1 else values, tokens=tokens)
+
+    def forecast(self, masks: BoolArray) -> dict[str, tuple[float, float]]:
+        """Return the tokens that the model will read for these masks, as ``(low, high)``."""
+        tokens = float(sum(len(ids) for ids in self.ablation.token_ids(masks)))
+        return {"tokens": (tokens, tokens)}
 
     def masked_text(self, mask: BoolArray) -> str:
         """Return the text that is scored for one mask, bool ``(n,)``.
@@ -86,14 +99,16 @@ class TextValueFunction:
         """
         return self.ablation.masked_text(check_masks([mask], n=len(self.features))[0])
 
-    def _logits(self, masks: BoolArray) -> FloatArray:
+    def _logits(self, masks: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """The logits ``(m, labels)``, and how many tokens each text has ``(m,)``."""
         sequences = [tuple(ids) for ids in self.ablation.token_ids(masks)]
         distinct = {ids: row for row, ids in enumerate(dict.fromkeys(sequences))}
         self.model.check_lengths(
             [len(ids) for ids in distinct], what="a masked text", way_out=self._way_out()
         )
         logits = self.model.logits(list(distinct), batch_size=self._model_batch)
-        return logits[[distinct[ids] for ids in sequences]]
+        lengths = np.array([len(ids) for ids in sequences], dtype=np.float64)
+        return logits[[distinct[ids] for ids in sequences]], lengths
 
     def _check_worst(self) -> None:
         full = np.ones(len(self.features), dtype=bool)
@@ -122,7 +137,7 @@ def text(
     model: str | Path | HFClassifier,
     units: str = "word",
     mask: str | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     batch_size: int = 32,
     device: str | None = None,
     dtype: str | None = None,
@@ -143,9 +158,10 @@ def text(
         used), any literal string such as ``"..."``, or ``"delete"``, which takes the unit out
         together with the white space after it and tidies nothing else. Default: the tokenizer's
         mask token, else its unknown token, else ``"delete"``.
-    target : str, optional
+    target : str or sequence of str, optional
         ``logit:LABEL``, ``prob:LABEL`` or ``margin:A|B`` (logit of A minus logit of B); labels
-        without regard to case. Default: the logit of the label predicted for the full text.
+        without regard to case. Several are explained from the same calls. Default: the logit of
+        the label predicted for the full text.
     batch_size : int
         Texts in one forward pass.
     device, dtype : str, optional
@@ -174,9 +190,13 @@ def text(
     '[MASK] bad at all'
     """
     _check_string("text", text)
-    for name, given in (("mask", mask), ("target", target)):
-        if given is not None:
-            _check_string(name, given)
+    if mask is not None:
+        _check_string("mask", mask)
+    targets: list[str] = [] if target is None else [target]  # type: ignore[list-item]
+    if isinstance(target, Sequence) and not isinstance(target, str):
+        targets = list(target)
+    for given in targets:
+        _check_string("target", given)
     if units not in UNITS:
         raise unknown("units", units, UNITS)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -190,11 +210,9 @@ def text(
             raise BadInput("device and dtype are fixed by a model that is loaded already")
     else:
         model = HFClassifier.load(model, device=device, dtype=dtype)
-    wanted = (
-        None
-        if target is None
-        else class_target(target, model.labels, multi_label=model.multi_label)
-    )
+    wanted = [class_target(one, model.labels, multi_label=model.multi_label) for one in targets]
+    if len({one.name for one in wanted}) < len(wanted):
+        raise BadInput(f"target names the same twice: {', '.join(one.name for one in wanted)}")
     literal = replacement(mask, model)
     ablation: Ablation
     if units == "token":

@@ -1,0 +1,54 @@
+"""``interplay replay``: a saved run in, the same numbers out, or what differs."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from interplay.cli.output import progress
+from interplay.replay import replay as replay_run
+
+
+def replay(
+    run: Path,
+    /,
+    *,
+    fresh: Annotated[bool, Parameter(negative="")] = False,
+    store: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Make a saved run again and say whether it gives the same numbers.
+
+    The exit code is 0 where it does and 1 where it does not.
+
+    Parameters
+    ----------
+    run
+        The run's .json file.
+    fresh
+        Ask the model for every value again; by default values come from the .npz beside the run,
+        else from its store.
+    store
+        Look for values here instead of in the run's own store.
+    json
+        Print one JSON object on standard output and nothing else.
+    """
+    with progress(store or Path("its store")) as (on_event, stop):
+        outcome = replay_run(run, fresh=fresh, store=store, stop=stop, on_event=on_event)
+    if json:
+        told = {
+            "same": outcome.same_results and outcome.same_values,
+            "same_values": outcome.same_values,
+            "same_results": outcome.same_results,
+            "values_from": outcome.values_from,
+            "differences": list(outcome.differences),
+        }
+        print(json_format.dumps(told, ensure_ascii=False))
+    else:
+        print(outcome.sentence)
+        for difference in outcome.differences:
+            print(f"- {difference}")
+    return 0 if outcome.same_results and outcome.same_values else 1

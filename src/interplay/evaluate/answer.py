@@ -1,0 +1,71 @@
+"""What a value function returned, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from interplay.errors import BadInput
+from interplay.value_function import BoolArray, FloatArray, Measured, check_values
+
+_SOURCE = "the values that the value function returned"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The values of one batch, float64 ``(m, q)``, perhaps not finite, and what goes with them.
+
+    ``noise_var`` is float64 ``(m, q)``, ``tokens`` and ``usd`` float64 ``(m,)``, or None where the
+    value function does not say; ``seconds`` is what it took for the whole batch.
+    """
+
+    values: FloatArray
+    noise_var: FloatArray | None
+    tokens: FloatArray | None
+    usd: FloatArray | None
+    seconds: float
+
+    @classmethod
+    def of(cls, told: object, m: int, seconds: float) -> Self:
+        """Check what was returned for m masks: an array, or :class:`Measured`."""
+        if not isinstance(told, Measured):
+            told = Measured(told)  # type: ignore[arg-type]
+        values = check_values(told.values, m, source=_SOURCE, finite=False).reshape(m, -1)
+        noise = None
+        if told.noise_var is not None:
+            noise = check_values(told.noise_var, m, source="noise_var of the value function")
+            noise = noise.reshape(m, -1)
+            if noise.shape != values.shape or (noise < 0).any():
+                raise BadInput(
+                    f"noise_var of the value function must be variances, at least 0, of the shape "
+                    f"of its values {values.shape}; got shape {noise.shape}, least {noise.min()}"
+                )
+        return cls(
+            values,
+            noise,
+            _price(told.tokens, m, "tokens"),
+            _price(told.usd, m, "usd"),
+            seconds,
+        )
+
+    def only(self, rows: BoolArray) -> Answer:
+        """Return some of the rows, with their share of the seconds."""
+        noise, tokens, usd = (
+            None if part is None else part[rows] for part in (self.noise_var, self.tokens, self.usd)
+        )
+        share = float(rows.mean()) if len(rows) else 0.0
+        return Answer(self.values[rows], noise, tokens, usd, self.seconds * share)
+
+
+def _price(told: object, m: int, name: str) -> FloatArray | None:
+    if told is None:
+        return None
+    price = check_values(told, m, source=f"{name} of the value function")
+    if price.ndim != 1 or (price < 0).any():
+        raise BadInput(
+            f"{name} of the value function must be shape ({m},), one amount of at least 0 per "
+            f"mask; got shape {price.shape}, least {np.min(price)}"
+        )
+    return price

@@ -1,0 +1,28 @@
+"""The result of a run: what was found for each target, at what cost, how far to trust it."""
+
+from __future__ import annotations
+
+from interplay.explanation.explanation import (
+    Cost,
+    Explanation,
+    Sample,
+    describe,
+    digest_of,
+    load,
+    versions,
+)
+from interplay.explanation.finding import Finding, Restored
+from interplay.explanation.run_file import read_run
+
+__all__ = [
+    "Cost",
+    "Explanation",
+    "Finding",
+    "Restored",
+    "Sample",
+    "describe",
+    "digest_of",
+    "load",
+    "read_run",
+    "versions",
+]

@@ -1,0 +1,296 @@
+"""How many masks are evaluated, in how many rounds, and why no more."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from interplay import masks as designs
+from interplay.errors import BadInput, BudgetExceeded
+from interplay.evaluate import (
+    SPENT,
+    Budget,
+    Evaluation,
+    Event,
+    Forecasted,
+    Meter,
+    OnEvent,
+    Stop,
+    Store,
+    Warned,
+    evaluate,
+    join,
+)
+from interplay.packing import Term
+from interplay.recording import Recording
+from interplay.surrogates import MIN_MASKS, Surrogate, check_method
+from interplay.surrogates.exact import MAX_FEATURES
+from interplay.value_function import BoolArray
+
+MOST_MASKS: Final = 2**20
+"""Where nothing but money or time limits a run."""
+
+FIRST_OPEN_ROUND: Final = 1024
+AUTO_GROWTH: Final = 1.5
+AUTO_ROUNDS: Final = 2
+"""So many rounds in a row must change little before ``budget="auto"`` stops."""
+
+COMPARED: Final = 10
+"""Strongest terms that are compared between rounds."""
+
+STABLE_R2: Final = 0.02
+STABLE_VALUES: Final = 0.15
+"""A change of R² and a relative change of the strongest terms that counts as little."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The masks of a run: the full, the empty, then uniform ones without replacement.
+
+    The first k masks are the same for every budget under one seed, also where all 2^n are meant to
+    come: a run that ends early has a uniform sample.
+    """
+
+    n: int
+    budget: Budget
+    seed: int
+    replicates: int
+    most: int
+    least: int
+    """Most masks that the budget allows, and fewest that a fit needs."""
+
+    @classmethod
+    def of(cls, n: int, budget: Budget, method: str, replicates: int, seed: int) -> Plan:
+        """Check that a fit is possible at all, before anything is paid for."""
+        check_method(method)
+        complete = 2**n if n <= MAX_FEATURES else None
+        calls = budget.calls
+        if calls is None and budget.auto and not _limited(budget):
+            calls = default_cap(n) * replicates
+        most = MOST_MASKS if calls is None else calls // replicates
+        least = MIN_MASKS + 2 if complete is None else min(complete, MIN_MASKS + 2)
+        if method == "exact":
+            if complete is None:
+                raise BadInput(f'method "exact" is for at most {MAX_FEATURES} features; got {n}')
+            budget.require(
+                complete * replicates,
+                f'because method "exact" evaluates every mask of {n} features',
+            )
+            least = complete
+        each = f" (each mask {replicates} times)" if replicates > 1 else ""
+        budget.require(
+            least * replicates,
+            f"{MIN_MASKS} for a fit beside the full and the empty mask{each}; "
+            f"some {max(4 * n, 50)} are a sensible start for {n} features",
+        )
+        most = most if complete is None else min(most, complete)
+        return cls(n, budget, seed, replicates, most, least)
+
+    @property
+    def sizes(self) -> Iterator[int]:
+        """Masks after each round: one round, or growing ones where the end is not known."""
+        if not self.budget.auto and self.budget.calls is not None:
+            yield self.most
+            return
+        size = float(max(64, 2 * self.n) if self.budget.auto else FIRST_OPEN_ROUND)
+        while size < self.most:
+            yield int(size)
+            size *= AUTO_GROWTH if self.budget.auto else 2
+        yield self.most
+
+    @property
+    def planned(self) -> tuple[float, float]:
+        """Fewest and most evaluations, prices aside."""
+        most = float(self.most) if self.budget.calls is not None or self.budget.auto else np.inf
+        if self.n <= MAX_FEATURES:
+            most = min(most, 2.0**self.n)
+        low = most
+        if self.budget.auto:
+            rounds = [size for size, _ in zip(self.sizes, range(AUTO_ROUNDS + 1), strict=False)]
+            low = float(rounds[-1])
+        return low * self.replicates, most * self.replicates
+
+    def masks(self, size: int) -> BoolArray:
+        """Return the first ``size`` masks."""
+        ends = np.array([np.ones(self.n), np.zeros(self.n)], dtype=np.bool_)
+        rng = np.random.default_rng(self.seed)
+        return np.concatenate([ends, designs.uniform(self.n, max(size - 2, 0), rng)])[:size]
+
+
+def default_cap(n: int) -> int:
+    """Most masks of ``budget="auto"`` without a cap of its own."""
+    return max(500, 20 * n)
+
+
+def _limited(budget: Budget) -> bool:
+    return any(limit is not None for limit in (budget.tokens, budget.usd, budget.seconds))
+
+
+@dataclass
+class Sampling:
+    """The evaluations of a run, round by round.
+
+    ``stopped`` is why it ended before the plan did; None where it did not.
+    """
+
+    value_function: Callable[..., Any]
+    features: tuple[str, ...]
+    plan: Plan
+    store: Store | None
+    fingerprint: str | None
+    stop: Stop | None
+    on_event: OnEvent | None
+    parts: list[Evaluation] = field(default_factory=list)
+    stable: bool = False
+
+    def rounds(self) -> Iterator[Recording]:
+        """Evaluate; yield all masks and values so far wherever they are to be fitted.
+
+        That is once, at the end; with ``budget="auto"`` after every round.
+        """
+        plan = self.plan
+        meter = Meter(plan.budget, planned=plan.planned)
+        done = 0
+        for size in plan.sizes:
+            masks = plan.masks(size)
+            part = evaluate(
+                self.value_function,
+                masks[done:],
+                store=self.store,
+                replicates=plan.replicates,
+                fingerprint=self.fingerprint,
+                meter=meter,
+                stop=self.stop,
+                on_event=lambda event: self.tell(event, meter),
+            )
+            self.parts.append(part)
+            done += len(part.values)
+            last = part.stopped is not None or size == plan.most
+            if last and done < plan.least:
+                raise self.too_few(done)
+            if last or plan.budget.auto:
+                yield self.recording(masks[:done])
+            if last or self.stable:
+                return
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """All rounds together."""
+        return join(self.parts)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run ended before its plan did."""
+        evaluation = self.evaluation
+        if self.stable and len(evaluation.values) < self.plan.most:
+            return "stable"
+        return evaluation.stopped
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of how the run ended."""
+        evaluation, most = self.evaluation, self.plan.most
+        done = len(evaluation.values)
+        if self.stopped == "stable":
+            return (
+                f"Stopped at {done:,} of at most {most:,} masks: over the last {AUTO_ROUNDS} "
+                f"rounds faithfulness and the {COMPARED} strongest terms had changed little.",
+            )
+        if self.stopped == SPENT:
+            return (f"The budget {self.plan.budget} was spent after {done:,} masks.",)
+        if self.stopped:
+            return (
+                f"{self.stopped[:1].upper()}{self.stopped[1:]} after {done:,} masks: this is an "
+                "explanation of those. The same run goes on from there.",
+            )
+        if self.plan.budget.auto and not self.stable and done < 2**self.plan.n:
+            return (
+                f"At {done:,} masks, the cap of the budget, the strongest terms had not settled: "
+                "more masks may change them.",
+            )
+        return ()
+
+    def recording(self, masks: BoolArray) -> Recording:
+        """All masks and values so far, with the names of both."""
+        evaluation = self.evaluation
+        q = evaluation.values.shape[1]
+        own = getattr(self.value_function, "targets", None)
+        targets = tuple(own) if own else ("value",) if q == 1 else tuple(map(str, range(q)))
+        return Recording(
+            masks,
+            evaluation.values,
+            features=self.features,
+            targets=targets,
+            design="complete" if len(masks) == 2**self.plan.n else "uniform",
+            noise_var=evaluation.noise_var,
+        )
+
+    def tell(self, event: Event, meter: Meter) -> None:
+        """Pass an event on; refuse a budget that, by the forecast, cannot buy enough for a fit."""
+        if self.on_event is not None:
+            self.on_event(event)
+        elif isinstance(event, Warned):
+            warnings.warn(event.message, stacklevel=2)
+        if isinstance(event, Forecasted) and not meter.calls:
+            told, least = event.forecast, self.plan.least * self.plan.replicates
+            affordable = told.reused + told.calls[1]
+            if affordable < least:
+                raise BudgetExceeded(
+                    f"budget={str(meter.budget)!r} is too small: it buys some {int(affordable)} "
+                    f"evaluations, and a fit needs {least}. {told.sentence}"
+                )
+
+    def too_few(self, done: int) -> BudgetExceeded:
+        """The error for a run that ended before there was enough for a fit."""
+        kept = (
+            f"they are stored in {self.store.path}, and the same run goes on from there"
+            if self.store is not None
+            else "they are lost, for no store was given"
+        )
+        return BudgetExceeded(
+            f"{self.stopped or SPENT} after {done} masks, too few for a fit (it needs "
+            f"{self.plan.least}); {kept}"
+        )
+
+
+@dataclass
+class Stability:
+    """Whether more masks still change what is found; told after each round."""
+
+    rounds: int = 0
+    before: dict[str, Surrogate] = field(default_factory=dict)
+
+    def after(self, surrogates: Mapping[str, Surrogate]) -> bool:
+        """Return whether the last rounds have changed little, for every target.
+
+        An explanation that is not to be trusted is never stable: more masks are what it needs.
+        """
+        steady = bool(self.before) and all(
+            surrogate.faithfulness.verdict != "do not trust"
+            and alike(self.before[target], surrogate)
+            for target, surrogate in surrogates.items()
+        )
+        self.rounds = self.rounds + 1 if steady else 0
+        self.before = dict(surrogates)
+        return self.rounds >= AUTO_ROUNDS
+
+
+def alike(a: Surrogate, b: Surrogate) -> bool:
+    """Whether two fits agree on faithfulness and on their strongest terms."""
+    if not abs(a.faithfulness.value - b.faithfulness.value) <= STABLE_R2:  # a NaN is no agreement
+        return False
+    strongest = _strongest(a) | _strongest(b)
+    if not strongest:
+        return True
+    first, second = a.spectrum(None).terms, b.spectrum(None).terms
+    x = np.array([first.get(term, 0.0) for term in strongest])
+    y = np.array([second.get(term, 0.0) for term in strongest])
+    return bool(np.linalg.norm(x - y) <= STABLE_VALUES * np.linalg.norm(y))
+
+
+def _strongest(surrogate: Surrogate) -> set[Term]:
+    return {found.features for found in surrogate.spectrum().top(COMPARED)}
