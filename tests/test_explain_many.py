@@ -101,23 +101,17 @@ def test_a_generator_is_explained_one_at_a_time() -> None:
     assert sum(isinstance(event, Started) for event, _ in events) == 2
 
 
-def test_stopped_it_keeps_what_is_done_and_names_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    handed_on: list[object] = []
-
-    def explain(value_function: Game, **options: object) -> ip.Explanation:
-        handed_on.append(options.pop("stop"))
-        return ip.explain(value_function, **options)
-
-    monkeypatch.setattr("interplay.explain_many.explain", explain)
-    games = [Game("a b"), Game("a c"), Game("a d")]
+def test_stopped_it_keeps_what_is_done_and_names_the_rest() -> None:
+    games = [Game(" ".join("abcdefghij")), Game("a b")]
 
     def stop() -> str | None:
-        return "Ctrl-C" if games[0].asked else None
+        return "Ctrl-C" if games[0].asked >= 128 else None
 
     found = explain_many(games, store=None, stop=stop)
     assert found.ids == ("1",)
-    assert found.failures == {"2": "not explained: Ctrl-C", "3": "not explained: Ctrl-C"}
-    assert handed_on == [stop], "so that the input at hand stops too"
+    assert found[0].sample.stopped == "Ctrl-C", "the input at hand is explained from what there is"
+    assert found[0].cost.calls == 128
+    assert found.failures == {"2": "not explained: Ctrl-C"}
 
 
 def test_stopped_before_the_first_there_is_nothing() -> None:

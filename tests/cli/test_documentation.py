@@ -15,7 +15,7 @@ COMMANDS = sorted(name for name in app if not name.startswith("-"))
 
 
 def test_there_are_the_commands_of_this_version() -> None:
-    assert COMMANDS == ["demo", "explain", "fit", "replay", "report"]
+    assert COMMANDS == ["demo", "explain", "fit", "replay", "report", "runs"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,6 +13,7 @@ from interplay.cli.explain import explain
 from interplay.cli.fit import fit
 from interplay.cli.replay import replay
 from interplay.cli.report import report
+from interplay.cli.runs import runs
 from interplay.errors import BadInput, InterplayError
 from interplay.version import __version__
 
@@ -25,7 +26,7 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (demo, explain, fit, report, replay):
+for command in (demo, explain, fit, report, replay, runs):
     app.command(command)
 
 
