@@ -205,6 +205,23 @@ def test_different_targets_are_refused_or_looked_at_apart() -> None:
     assert [table.target for table in inputs.tables()] == ["up"], "one input has no mean"
 
 
+def test_inputs_with_several_targets_are_averaged_for_each() -> None:
+    def both(size: float) -> ip.Explanation:
+        def game(masks: np.ndarray) -> np.ndarray:
+            pair = size * masks.all(axis=1)
+            return np.stack([pair, -2 * pair], axis=1)
+
+        game.targets = ("up", "down")  # type: ignore[attr-defined]
+        return ip.explain(game, ["not", "bad"], store=None, fingerprint=str(size))
+
+    inputs = many(both(1.0), both(3.0))
+    assert inputs.targets == {"up": 2, "down": 2}
+    assert inputs.aggregate()["not", "bad"].value == pytest.approx(2.0), "the target that is shown"
+    assert inputs.aggregate(target="down")["not", "bad"].value == pytest.approx(-4.0)
+    assert [table.target for table in inputs.tables()] == ["up", "down"]
+    assert Explanations.from_dict(inputs.to_dict()).to_dict() == inputs.to_dict()
+
+
 def test_models_that_differ_are_said() -> None:
     subjects = [text_subject(["a", "b"]) | {"model": name} for name in ("one", "two")]
     inputs = [explained(["a", "b"], {(0,): k}, subject=s) for k, s in enumerate(subjects, 1)]
@@ -371,7 +388,7 @@ def test_what_is_saved_is_loaded(negations: Explanations, tmp_path: Path) -> Non
     assert list(loaded.aggregate()) == list(inputs.aggregate())
     with pytest.raises(ip.BadInput, match=r"saved as \.json; got .*runs\.pkl"):
         inputs.save(tmp_path / "runs.pkl")
-    with pytest.raises(ip.BadInput, match=r"cannot be written to .*No such file"):
+    with pytest.raises(ip.BadInput, match=r"cannot write .*runs\.json: No such file"):
         inputs.save(tmp_path / "no" / "runs.json")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from interplay.collection import Explanations
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, StoreError
-from interplay.evaluate import parse_budget
+from interplay.evaluate import Budget, Stop, parse_budget
 from interplay.explain import explain
 from interplay.explanation import Explanation
 from interplay.surrogates import check_method
@@ -29,12 +29,12 @@ class NextInput:
 def explain_many(
     value_functions: ValueFunctions,
     *,
-    budget: int | str = 500,
+    budget: int | str | Budget = 500,
     method: str = "auto",
     seed: int = 0,
     store: str | Path | None = "runs.db",
     on_event: Callable[[Any], None] | None = None,
-    stop: Callable[[], str | None] | None = None,
+    stop: Stop | None = None,
 ) -> Explanations:
     """Explain each of many inputs, to see what they have in common.
 
@@ -45,7 +45,7 @@ def explain_many(
         (the ids are then "1", "2", ...). Each must know its ``features``. Of a generator, one at a
         time is held.
     budget
-        most evaluations for *each* input.
+        for *each* input, as for :func:`interplay.explain`.
     method, seed, store
         as for :func:`interplay.explain`; all inputs share the store.
     on_event
@@ -79,7 +79,6 @@ def explain_many(
     check_method(method)
     parse_budget(budget)
     total = len(value_functions) if isinstance(value_functions, Sized) else None
-    options: dict[str, Any] = {} if stop is None else {"stop": stop}
     results: dict[str, Explanation | str] = {}
     errors: list[InterplayError] = []
     for number, (name, value_function) in enumerate(_named(value_functions), 1):
@@ -98,8 +97,8 @@ def explain_many(
                 method=method,
                 seed=seed,
                 store=store,
+                stop=stop,
                 on_event=on_event,
-                **options,
             )
         except (StoreError, MissingExtra) as error:  # these would meet every other input too
             error.add_note(f"(at input {name!r}; {number - 1} were done before)")

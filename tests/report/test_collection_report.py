@@ -56,7 +56,7 @@ class Page(HTMLParser):
 
 def judged(run: dict[str, Any], verdict: str) -> dict[str, Any]:
     for part in (run, *run.get("targets", [])):
-        part["trust"]["verdict"] = verdict
+        part["trust"] = {**part["trust"], "verdict": verdict}
     return run
 
 
@@ -188,6 +188,21 @@ def test_nothing_in_common_is_no_error(content: dict[str, Any]) -> None:
     content["aggregated"] = []
     assert "What acts together, over" not in collection.render(content)
     assert "3 inputs explained" in shown(content)
+
+
+def test_a_run_with_several_targets_has_a_page_with_all_of_them(content: dict[str, Any]) -> None:
+    run = text_summary("The film is not bad at all.")
+    second = {**run["targets"][0], "target": "prob:other"}
+    run["targets"] = [run["targets"][0], judged(second, "do not trust")]
+    run["trust"] = {**run["trust"], "verdict": "do not trust"}
+    alone = {**content, "inputs": [{"id": "two", "run": run}], "aggregated": []}
+    document = collection.render(alone)
+    page = Page(document)
+    assert "interplay-targets" in [a.get("class") for _, a in page.tags]
+    assert "logit:positive, prob:other" in page.text
+    assert 'class="mark do-not-trust"' in document, "the least trusted target tells"
+    assert "different targets" not in page.text, "each input has them all"
+    assert "✕ two" in shown(alone)
 
 
 def test_everything_is_escaped(content: dict[str, Any]) -> None:

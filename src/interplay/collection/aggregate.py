@@ -28,7 +28,7 @@ from interplay.errors import BadInput, MissingExtra, unknown
 from interplay.explanation import Explanation
 from interplay.metrics import LEVEL
 from interplay.report.numbers import Scale, count
-from interplay.report.reading import Reading
+from interplay.report.reading import bare
 
 Labels = tuple[str, ...]
 
@@ -225,13 +225,6 @@ def aggregate(
     )
 
 
-def targets_of(explanation: Explanation) -> tuple[str, ...]:
-    """Return the names of the targets of an explanation, the shown one first."""
-    shown = explanation.target_name
-    others = getattr(explanation, "targets", (shown,))
-    return (shown, *(name for name in others if name != shown))
-
-
 def common_target(explanations: Mapping[str, Explanation]) -> str:
     """Return the target that all inputs show; raise BadInput where they differ."""
     shown = Counter(found.target_name for found in explanations.values())
@@ -248,7 +241,7 @@ def _choose(
     explanations: Mapping[str, Explanation], target: str, *, trusted_only: bool
 ) -> tuple[dict[str, Explanation], list[str]]:
     """Return the views that are averaged, and in words what is left out and why."""
-    known = list(dict.fromkeys(t for found in explanations.values() for t in targets_of(found)))
+    known = list(dict.fromkeys(t for found in explanations.values() for t in found.targets))
     if target not in known:
         raise unknown("target", target, known)
     chosen: dict[str, Explanation] = {}
@@ -256,7 +249,7 @@ def _choose(
     doubtful: list[str] = []
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for id, found in explanations.items():
-        if target not in targets_of(found):
+        if target not in found.targets:
             others += 1
             continue
         view = found.target(target)
@@ -298,8 +291,8 @@ def labels_of(explanation: Explanation, by: str, id: str = "") -> list[str]:
     n = len(explanation.features)
     if by == "position":
         return [f"#{i + 1}" for i in range(n)]
-    reading = Reading(explanation.to_dict())
-    texts = [reading.name(i).casefold() for i in range(n)]
+    words = explanation.subject.get("units") == "word"
+    texts = [(bare(name) if words else name).casefold() for name in explanation.features]
     if by == "unit":
         return texts
     slots = explanation.subject.get("slots")

@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from interplay.collection.aggregate import Aggregated, aggregate, targets_of
+from interplay.collection.aggregate import Aggregated, aggregate
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
+from interplay.files import write_whole
 from interplay.version import __version__
 
 FORMAT: Final = "interplay.runs"
@@ -86,7 +87,7 @@ class Explanations(Sequence[Explanation]):
     @property
     def targets(self) -> Mapping[str, int]:
         """Names of the targets -> number of inputs that speak of them; the commonest first."""
-        return dict(Counter(t for found in self for t in targets_of(found)).most_common())
+        return dict(Counter(t for found in self for t in found.targets).most_common())
 
     def aggregate(
         self,
@@ -180,13 +181,7 @@ class Explanations(Sequence[Explanation]):
         if path.suffix != ".json":
             raise BadInput(f"runs are saved as .json; got {path}")
         text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-        try:
-            path.write_text(text, "utf-8")
-        except OSError as error:
-            raise BadInput(
-                f"the runs cannot be written to {path}: {error.strerror or error}; "
-                "name a file in a folder that exists"
-            ) from error
+        write_whole(path, text.encode())
         return path
 
     @classmethod

@@ -43,6 +43,11 @@ class Entry:
         """The beginning and the end of what was explained."""
         return "" if self.run is None else elide(self.run.title, 60)
 
+    @property
+    def verdict(self) -> str:
+        """How far to trust it: the least trusted target tells."""
+        return "" if self.run is None else str(self.run.summary["trust"]["verdict"])
+
     @cached_property
     def fit(self) -> str:
         """R² in short."""
@@ -228,7 +233,7 @@ class Overview:
     @cached_property
     def trust(self) -> list[tuple[str, str, int]]:
         """Icon, verdict and how many explanations have it; those that occur."""
-        counted = Counter(run.verdict for _, run in self.runs)
+        counted = Counter(entry.verdict for entry, _ in self.runs)
         return [(ICONS[word], word, counted[word]) for word in VERDICTS if counted[word]]
 
     @property
@@ -252,7 +257,7 @@ class Overview:
 
     @cached_property
     def targets(self) -> list[tuple[str, int]]:
-        return Counter(run.target for _, run in self.runs).most_common()
+        return Counter(name for _, run in self.runs for name in _targets(run.summary)).most_common()
 
     @cached_property
     def scale(self) -> Scale:
@@ -262,14 +267,14 @@ class Overview:
     @property
     def explained(self) -> str:
         """What the numbers speak of."""
-        if len(self.targets) == 1:
-            return self.targets[0][0]
+        if not self.differing:
+            return ", ".join(name for name, _ in self.targets)
         return ", ".join(f"{name} ({count(n, 'input')})" for name, n in self.targets)
 
     @property
     def differing(self) -> str:
         """What to do where the inputs were explained for different targets."""
-        if len(self.targets) < 2:
+        if all(number == len(self.runs) for _, number in self.targets):
             return ""
         return (
             "Numbers of different targets have no common mean: they are aggregated apart. "
@@ -390,17 +395,16 @@ class Strip:
 
 def _shortened(summary: Mapping[str, Any], terms: int) -> dict[str, Any]:
     """The summary with its strongest terms only."""
-    short = dict(summary)
-    if "top" in short:
-        short["top"] = short["top"][:terms]
-    if "targets" in short:
-        short["targets"] = [{**one, "top": one["top"][:terms]} for one in short["targets"]]
-    return short
+    targets = [{**target, "top": target["top"][:terms]} for target in summary["targets"]]
+    return {**summary, "targets": targets}
+
+
+def _targets(summary: Mapping[str, Any]) -> list[str]:
+    return [str(target["target"]) for target in summary["targets"]]
 
 
 def _full(summary: Mapping[str, Any]) -> float | None:
-    one = summary["targets"][0] if "targets" in summary else summary
-    full = one["values"].get("full")
+    full = summary["targets"][0]["values"].get("full")
     return None if full is None else float(full)
 
 

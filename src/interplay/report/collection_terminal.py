@@ -111,7 +111,7 @@ def _inputs(overview: Overview, console: Console) -> None:
     order = list(VERDICTS)
     listed = overview.runs
     if len(listed) > SHOWN_INPUTS:  # what needs a look
-        worst = sorted(listed, key=lambda one: -order.index(one[1].verdict))
+        worst = sorted(listed, key=lambda one: -order.index(one[0].verdict))
         listed = sorted(worst[:SHOWN_INPUTS], key=lambda one: one[0].place)
     console.print(Text("The inputs", "bold"))
     figures = [("" if e.full is None else overview.scale.plain(e.full)) for e, _ in listed]
@@ -122,7 +122,7 @@ def _inputs(overview: Overview, console: Console) -> None:
     grid.add_column("score", justify="right", no_wrap=True)
     grid.add_column("strongest combination", overflow="ellipsis", no_wrap=True)
     for (entry, run), figure in zip(listed, figures, strict=True):
-        icon, style = VERDICTS[run.verdict]
+        icon, style = VERDICTS[entry.verdict]
         name = Text(f"{icon} ", style)
         name.append(printable(elide(entry.id, 24)), "bold").append(printable(f" {entry.title}"))
         strongest = Text("none found", "dim")

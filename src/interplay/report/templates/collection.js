@@ -25,8 +25,10 @@
       const holder = element("div");
       holder.append(sources.get(place).content);
       stage.append(holder);
-      openReport(); // finds the one that is not live yet
-      holder.querySelector(".interplay-report").shadowRoot.querySelector("style").textContent = style;
+      for (const host of holder.querySelectorAll(".interplay-report")) { // one for each target
+        openReport(); // finds the first that is not live yet
+        host.shadowRoot.querySelector("style").textContent = style;
+      }
       opened.set(place, holder);
     }
     return opened.get(place);
