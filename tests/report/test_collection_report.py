@@ -205,6 +205,12 @@ def test_a_run_with_several_targets_has_a_page_with_all_of_them(content: dict[st
     assert "✕ two" in shown(alone)
 
 
+def test_failures_alone_can_be_shown(content: dict[str, Any]) -> None:
+    alone = {**content, "inputs": content["inputs"][1:2], "aggregated": []}
+    assert "0 inputs explained. There is nothing to trust; 1 input failed." in shown(alone)
+    assert "What failed" in collection.render(alone)
+
+
 def test_everything_is_escaped(content: dict[str, Any]) -> None:
     content["inputs"][0]["id"] = HOSTILE
     content["aggregated"] = []

@@ -245,14 +245,17 @@ class Overview:
         """How many explanations can be trusted, and how many inputs failed."""
         counted = {word: number for _, word, number in self.trust}
         trusted, part, no = (counted.get(word, 0) for word in VERDICTS)
-        if trusted == len(self.runs):
+        if not self.runs:
+            told = "There is nothing to trust"
+        elif trusted == len(self.runs):
             told = "Trust all of them" if trusted > 1 else "Trust it"
         else:
             parts = [f"Trust {trusted or 'none'} of them"]
             parts += [f"{part} in part"] if part else []
             parts += [f"{no} not at all"] if no else []
             told = ", ".join(parts)
-        failed = f"; {count(len(self.failed), 'more input')} failed" if self.failed else ""
+        more = "more input" if self.runs else "input"
+        failed = f"; {count(len(self.failed), more)} failed" if self.failed else ""
         return f"{told}{failed}."
 
     @cached_property
