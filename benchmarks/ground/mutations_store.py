@@ -171,7 +171,7 @@ def rows(quick: bool) -> list[Row]:
     results: list[dict[str, Any]] = []
     crashes: list[str] = []
     first = 0
-    while first < total:
+    while first < total and len(crashes) < 10:
         count = min(PER_PROCESS, total - first)
         done = subprocess.run(
             [sys.executable, "-m", __name__, str(first), str(count)],

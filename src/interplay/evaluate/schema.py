@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -128,15 +129,17 @@ def open_store(path: Path, timeout: float, *, create: bool = True) -> sqlite3.Co
 
 
 def open_for_reading(path: Path, timeout: float) -> sqlite3.Connection:
-    """Return a connection that changes nothing: not the file, and nothing beside it.
+    """Return a connection that changes no byte of the file.
 
     A store of an older version is read as a migrated copy in memory.
     """
     _check_file(path, create=False)
-    # Without files of its journal nobody writes the store: SQLite need not look for them, and so
-    # makes none. With them it must, or what is only there would be missed.
-    beside = any(Path(f"{path}{suffix}").exists() for suffix in ("-wal", "-journal"))
-    mode = "mode=ro" if beside else "mode=ro&immutable=1"
+    if any(Path(f"{path}{suffix}").exists() for suffix in ("-wal", "-journal")):
+        mode = "mode=ro"  # a writer is at work, or was killed: what it left must stay as it is
+    elif os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
+        mode = "mode=rw"  # else SQLite could not remove the files that it makes for its locks
+    else:
+        mode = "mode=ro&immutable=1"  # nobody can write: no locks are needed
     connection = None
     try:
         connection = sqlite3.connect(

@@ -13,14 +13,14 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, overload
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,7 +118,7 @@ class Store:
     create
         False refuses a file that does not exist.
     read_only
-        True changes nothing: no byte of the file, nothing beside it.
+        True changes no byte of the file, and leaves nothing beside it.
     timeout
         seconds to wait for a lock that another process holds.
 
@@ -193,20 +193,6 @@ class Store:
         found = at >= 0
         return Stored.of(found, held.table[at[found]], entry.q)
 
-    @overload
-    def put(
-        self, fingerprint: str, masks: BoolArray, values: ArrayLike, *,
-        noise_var: ArrayLike | None = None, tokens: ArrayLike | None = None,
-        usd: ArrayLike | None = None, seconds: float = 0.0, replicate: int = 0,
-        identity: Identity = NOBODY,
-    ) -> Stored: ...  # fmt: skip
-
-    @overload
-    def put(
-        self, fingerprint: str, masks: BoolArray, values: ArrayLike, *, seconds: float = 0.0,
-        replicate: int = 0, targets: Sequence[str] | None,
-    ) -> FloatArray: ...  # fmt: skip
-
     def put(
         self,
         fingerprint: str,
@@ -219,8 +205,7 @@ class Store:
         seconds: float = 0.0,
         replicate: int = 0,
         identity: Identity = NOBODY,
-        targets: Any = ...,
-    ) -> Stored | FloatArray:
+    ) -> Stored:
         """Store a batch of evaluations in one transaction; return what is now in the store.
 
         A mask that is there already keeps its value, so that of several processes that evaluate
@@ -253,8 +238,6 @@ class Store:
         StoreError
             the batch could not be written; nothing of it is stored, and all that was, still is.
         """
-        if targets is not ...:  # until the executor passes the identity
-            identity = Identity(targets=targets)
         masks = check_masks(masks)
         m = len(masks)
         checked = check_values(values, m).reshape(m, -1 if m else 1)
@@ -271,14 +254,16 @@ class Store:
             masks=np.packbits(masks, axis=1).tobytes(),
             vals=checked.astype("<f8", copy=False).tobytes(),
         )
-        if m:
-            with self.writing():
-                entry = self.agree(fingerprint, masks.shape[1], checked.shape[1], identity)
-                self.add(entry, batch)
-        stored = self.get(fingerprint, masks, replicate=replicate)
-        if not stored.found.all():  # the numbers of batches, or an index, are not what they were
-            raise StoreError(f"{self.path} does not give back what was written. {DAMAGED}")
-        return stored if targets is ... else stored.values
+        if not m:
+            return self.get(fingerprint, masks, replicate=replicate)
+        with self.writing():
+            entry = self.agree(fingerprint, masks.shape[1], checked.shape[1], identity)
+            self.add(entry, batch)
+            held = self.refreshed(entry, batch.replicate)
+            at = held.find(batch.keys(entry))
+            if at.min() < 0:  # the numbers of batches, or an index, are not what they were
+                raise StoreError(f"{self.path} does not give back what is written. {DAMAGED}")
+        return Stored.of(at >= 0, held.table[at], entry.q)
 
     def check(self, fingerprint: str, n: int, identity: Identity) -> None:
         """Refuse a value function that cannot be the one the store has under this fingerprint.
@@ -479,6 +464,8 @@ class Store:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:  # also Ctrl-C: never leave the lock behind
+                self._held.clear()  # what was read back of this transaction is not stored
+                self._agreed.clear()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
