@@ -16,6 +16,7 @@ from interplay.explain import explain
 from interplay.explain_many import explain_many
 from interplay.explanation import Explanation, load
 from interplay.interactions import Interaction, Interactions
+from interplay.masks import Design, design
 from interplay.metrics import Estimate
 from interplay.recording import Recording, read_recording, write_recording
 from interplay.replay import Replay, replay
@@ -32,6 +33,7 @@ __all__ = [
     "BadInput",
     "Budget",
     "BudgetExceeded",
+    "Design",
     "Estimate",
     "Explanation",
     "Explanations",
@@ -48,6 +50,7 @@ __all__ = [
     "Surrogates",
     "ValueFunction",
     "__version__",
+    "design",
     "explain",
     "explain_many",
     "fit",

@@ -87,7 +87,3 @@ def test_bad_arguments() -> None:
         draw(5, 3, 0, np.ones((1, 4), dtype=bool))
     with pytest.raises(BadInput, match="exclude must be boolean"):
         draw(5, 3, 0, np.ones((1, 5)))
-
-
-def test_registry() -> None:
-    assert dict(masks.DESIGNS) == {"uniform": masks.uniform}

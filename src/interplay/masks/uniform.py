@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,14 +13,6 @@ from interplay.value_function import BoolArray, check_masks
 
 _CHUNK: Final = 256
 """Rows drawn at a time. Fixed, so that the stream of rows does not depend on how many are asked."""
-
-
-class Design(Protocol):
-    """How a mask design is called."""
-
-    def __call__(
-        self, n: int, m: int, rng: np.random.Generator, exclude: ArrayLike = ()
-    ) -> BoolArray: ...
 
 
 def uniform(n: int, m: int, rng: np.random.Generator, exclude: ArrayLike = ()) -> BoolArray:

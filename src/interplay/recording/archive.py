@@ -1,90 +1,74 @@
-"""Recordings: evaluations made elsewhere, in one ``.npz`` file.
+"""Recordings as ``.npz`` files: ours, and those in which shapiq keeps the values of a game.
 
 A recording holds ``masks`` (bool ``(m, n)``), or ``masks_packed`` (uint8, ``numpy.packbits(masks,
 axis=1)``) with ``n``; ``values`` (float ``(m,)`` or ``(m, q)``); and may hold ``features`` (n
-names), ``targets`` (q names) and ``design`` (the law that the masks were drawn from). Other entries
-are let be. Reading never unpickles.
+names), ``targets`` (q names), ``design`` (the law that the masks were drawn from) and ``noise_var``
+(like ``values``). Other entries are let be. Reading never unpickles.
 """
 
 from __future__ import annotations
 
-import os
+import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
+from interplay.recording.recording import Recording
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
-_KEYS = ("masks", "masks_packed", "n", "values", "features", "targets", "design", "noise_var")
+KEYS: Final = (
+    *("masks", "masks_packed", "n", "values", "features", "targets", "design", "noise_var"),
+    *("coalitions", "n_players"),  # shapiq
+    *("design_seed", "design_size"),
+)
+
+MOST_BYTES: Final = 2**35
+SUSPICIOUS_BYTES: Final = 2**28
+SUSPICIOUS_RATIO: Final = 200
+"""Unpacked sizes that are refused: absurd ones, and large ones out of a small file. Masks that are
+not packed bit by bit shrink to an eighth or less, and values hardly at all."""
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """Masks and the values that a model gave for them.
-
-    Attributes
-    ----------
-    masks
-        bool ``(m, n)``, True = feature kept.
-    values
-        float64 ``(m,)`` or ``(m, q)``, finite.
-    features
-        n names, or None.
-    targets
-        q names, or None.
-    design
-        name of the mask design, or None where the file does not say.
-    """
-
-    masks: BoolArray
-    values: FloatArray
-    features: tuple[str, ...] | None = None
-    targets: tuple[str, ...] | None = None
-    design: str | None = None
-    noise_var: FloatArray | None = None
+def read(path: Path) -> Recording:
+    """Read an ``.npz`` recording."""
+    return of(path, read_arrays(path))
 
 
-def read_recording(path: str | os.PathLike[str]) -> Recording:
-    """Read a recording.
-
-    Raises
-    ------
-    BadInput
-        the file is missing or damaged, or an entry has the wrong type or shape; the message names
-        the file and the entry.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_recording(f"{folder}/a.npz", [[True, False], [True, True]], [0.5, 1.0])
-    ...     read_recording(f"{folder}/a.npz").masks
-    array([[ True, False],
-           [ True,  True]])
-    """
-    path = Path(path)
-    entries = _load(path)
+def of(path: Path, entries: Mapping[str, NDArray[Any]]) -> Recording:
+    """Return the recording that entries make up, checked."""
+    if "coalitions" in entries and "masks" not in entries and "masks_packed" not in entries:
+        entries = {**entries, "masks": _coalitions(path, entries["coalitions"])}
     masks = _masks(path, entries)
     if "values" not in entries:
         raise BadInput(f'{path} has no "values": add them, float (m,) or (m, q), one row per mask')
     values = check_values(entries["values"], len(masks), source=f'{path}: "values"')
     q = 1 if values.ndim == 1 else values.shape[1]
+    n = masks.shape[1]
     return Recording(
         masks,
         values,
-        features=_names(path, entries, "features", masks.shape[1], "one per column of the masks"),
-        targets=_names(path, entries, "targets", q, "one per column of the values"),
+        features=names(path, entries, "features", n, "one per column of the masks"),
+        targets=names(path, entries, "targets", q, "one per column of the values"),
         design=_design(path, entries),
-        noise_var=_noise(path, entries, values),
+        noise_var=variances(path, entries, values),
     )
 
 
-def _noise(
+def _coalitions(path: Path, coalitions: NDArray[Any]) -> BoolArray:
+    """The masks of a game that shapiq saved: a row of 0 and 1 for each coalition."""
+    if coalitions.ndim != 2 or not np.isin(coalitions, (0, 1)).all():
+        raise BadInput(
+            f'{path}: "coalitions" must be 0 and 1, of shape (m, n); got {coalitions.dtype} of '
+            f"shape {coalitions.shape}"
+        )
+    return coalitions.astype(np.bool_)
+
+
+def variances(
     path: Path, entries: Mapping[str, NDArray[Any]], values: FloatArray
 ) -> FloatArray | None:
     if "noise_var" not in entries:
@@ -98,67 +82,12 @@ def _noise(
     return noise
 
 
-def write_recording(
-    path: str | os.PathLike[str],
-    masks: BoolArray,
-    values: FloatArray,
-    *,
-    features: Sequence[str] | None = None,
-    targets: Sequence[str] | None = None,
-    design: str | None = None,
-) -> None:
-    """Write a recording, with packed masks; a file that is there is replaced as a whole.
+def read_arrays(path: Path, keys: Sequence[str] = KEYS) -> dict[str, NDArray[Any]]:
+    """Return those of the entries ``keys`` that an ``.npz`` file has.
 
-    Parameters
-    ----------
-    path
-        the file, by custom ``NAME.npz``.
-    masks
-        bool ``(m, n)``.
-    values
-        float ``(m,)`` or ``(m, q)``.
-    features, targets
-        n and q names.
-    design
-        name of the mask design.
-
-    Raises
-    ------
-    BadInput
-        the arrays do not fit together, or the file cannot be written.
+    Raises :class:`BadInput` for a file that is missing or damaged, and for one that would unpack to
+    an absurd size.
     """
-    path = Path(path)
-    masks = check_masks(masks)
-    values = check_values(values, len(masks))
-    entries: dict[str, Any] = {
-        "masks_packed": np.packbits(masks, axis=1),
-        "n": np.int64(masks.shape[1]),
-        "values": values,
-    }
-    if features is not None:
-        entries["features"] = np.array(list(features), dtype=np.str_)
-        _names(path, entries, "features", masks.shape[1], "one per column of the masks")
-    if targets is not None:
-        entries["targets"] = np.array(list(targets), dtype=np.str_)
-        q = 1 if values.ndim == 1 else values.shape[1]
-        _names(path, entries, "targets", q, "one per column of the values")
-    if design is not None:
-        entries["design"] = np.array(design, dtype=np.str_)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **entries)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput(
-            f"the recording {path} cannot be written ({error.strerror}): pass a path in a folder "
-            f"that exists and is writable"
-        ) from error
-
-
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the entries that a recording may have."""
     try:
         with path.open("rb") as file:
             head = file.read(2)
@@ -168,12 +97,13 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
         raise BadInput(
             f"{path} is not a recording: expected an .npz file (numpy.savez) with masks and values"
         )
+    _check_size(path)
     entries: dict[str, NDArray[Any]] = {}
     name = "its list of entries"
     try:
         # opened here: given a path, numpy leaves a damaged archive open
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            for name in _KEYS:
+            for name in keys:
                 if name in archive.files:
                     entries[name] = archive[name]
     except Exception as error:  # a damaged archive can raise nearly anything
@@ -187,6 +117,24 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
             f"copy or record it again"
         ) from error
     return entries
+
+
+def _check_size(path: Path) -> None:
+    """Refuse, before unpacking, a small file that would fill the memory."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            whole = sum(entry.file_size for entry in file.infolist())
+    except Exception as error:  # a damaged archive can raise nearly anything
+        raise BadInput(
+            f"{path} is damaged, its list of entries cannot be read ({type(error).__name__}: "
+            f"{error}): copy or record it again"
+        ) from error
+    packed = path.stat().st_size
+    if whole > MOST_BYTES or (whole > SUSPICIOUS_BYTES and whole > SUSPICIOUS_RATIO * packed):
+        raise BadInput(
+            f"{path} would unpack from {packed:,} to {whole:,} bytes, more than a recording of "
+            f"that size can hold: check where it is from"
+        )
 
 
 def _masks(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:
@@ -233,7 +181,7 @@ def _n(path: Path, entries: Mapping[str, NDArray[Any]]) -> int:
     return int(n)
 
 
-def _names(
+def names(
     path: Path, entries: Mapping[str, NDArray[Any]], key: str, count: int, each: str
 ) -> tuple[str, ...] | None:
     if key not in entries:

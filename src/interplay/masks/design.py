@@ -1,0 +1,297 @@
+"""Masks to evaluate elsewhere: ask for them, tell their values, fit."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from interplay.errors import BadInput, unknown
+from interplay.files import write_whole
+from interplay.masks.complete import MOST_FEATURES
+from interplay.masks.laws import LAWS, small_game, uniform_stream
+from interplay.masks.uniform import uniform
+from interplay.recording import Recording, read_arrays
+from interplay.recording.archive import of
+from interplay.value_function import BoolArray, FloatArray, check_masks, check_values, feature_names
+
+KINDS: Final = ("uniform", *LAWS)
+
+SET_ASIDE: Final = 50
+"""Uniform masks that a design of another law sets aside for the evidence, before the tenth of the
+rest."""
+
+LEAST: Final = 12
+"""Masks that a fit needs: 10 beside the full and the empty one."""
+
+
+class Design:
+    """Masks to evaluate, and the values that were told for them; made by :func:`design`.
+
+    Attributes
+    ----------
+    n, features
+        number of features, and their names.
+    kind
+        ``"uniform"``, ``"paired"``, ``"near_full"``; or ``"complete"``, all masks.
+    seed
+        of the masks.
+    masks
+        bool ``(m, n)``, the full and the empty one first.
+    test
+        bool ``(m,)``: uniform masks set aside to measure faithfulness on; none where the design is
+        uniform itself.
+    """
+
+    def __init__(self, features: Sequence[str], kind: str, seed: int, size: int) -> None:
+        self.features = tuple(features)
+        self.n = len(self.features)
+        self.kind, self.seed = kind, seed
+        self.masks, self.test = _masks(self.n, kind, seed, size)
+        self._told: list[tuple[BoolArray, FloatArray, FloatArray | None]] = []
+        self._known: set[bytes] = set()
+
+    def __repr__(self) -> str:
+        return f"<Design of {len(self.masks)} {self.kind} masks, n = {self.n}, {self.told} told>"
+
+    @property
+    def told(self) -> int:
+        """How many values were told, replicates and masks of one's own included."""
+        return sum(len(masks) for masks, _, _ in self._told)
+
+    def ask(self, k: int | None = None) -> BoolArray:
+        """Return the masks that have no value yet, bool ``(at most k, n)``, in their order.
+
+        Asking again returns the same ones, until their values are told.
+        """
+        if k is not None and (isinstance(k, bool) or k < 0):
+            raise BadInput(f"k must be a number of masks, at least 0; got {k!r}")
+        waiting = np.array([row not in self._known for row in _keys(self.masks)], dtype=np.bool_)
+        return self.masks[np.flatnonzero(waiting)[:k]]
+
+    def tell(self, masks: BoolArray, values: ArrayLike, noise_var: ArrayLike | None = None) -> None:
+        """Take values in, in any order; also of masks that were not asked for, and again.
+
+        Parameters
+        ----------
+        masks
+            bool ``(k, n)``.
+        values
+            float ``(k,)`` or ``(k, q)``, finite.
+        noise_var
+            variances of the noise, of the shape of ``values``.
+
+        Raises
+        ------
+        BadInput
+            wrong shapes, values that are not finite, or another number of targets than before.
+        """
+        masks = check_masks(masks, n=self.n)
+        table = check_values(values, len(masks))
+        noise = (
+            None if noise_var is None else check_values(noise_var, len(masks), source="noise_var")
+        )
+        if noise is not None and (noise.shape != table.shape or (noise < 0).any()):
+            raise BadInput(
+                f"noise_var must be variances, at least 0, of the shape of values {table.shape}; "
+                f"got shape {noise.shape}"
+            )
+        if self._told and self._told[0][1].shape[1:] != table.shape[1:]:
+            raise BadInput(
+                f"values have shape {table.shape}; those told before had shape "
+                f"{self._told[0][1].shape}: every row needs the same targets"
+            )
+        self._told.append((masks, table, noise))
+        self._known.update(_keys(masks))
+
+    def recording(self) -> Recording:
+        """Return all that was told, as :func:`interplay.fit` takes it.
+
+        Raises :class:`BadInput` where nothing was.
+        """
+        if not self._told:
+            raise BadInput(
+                "nothing was told to this design: evaluate its masks, then tell(masks, values)"
+            )
+        masks, values, noise = zip(*self._told, strict=True)
+        reported = [part for part in noise if part is not None]
+        if reported and len(reported) < len(noise):
+            raise BadInput("noise_var was told for some values only: tell it for all, or for none")
+        return Recording(
+            np.concatenate(masks),
+            np.concatenate(values),
+            features=self.features,
+            design=self.kind,
+            noise_var=np.concatenate(reported) if reported else None,
+        )
+
+    def next(self, surrogate: object, k: int) -> BoolArray:
+        """Add k masks that go on where the design ends; return them, bool ``(at most k, n)``.
+
+        ``surrogate``, the fit so far, is for kinds that adapt to it; those of this version do not.
+        Fewer come back where all masks are in the design.
+        """
+        if isinstance(k, bool) or k < 1:
+            raise BadInput(f"k must be a number of masks, at least 1; got {k!r}")
+        size = len(self.masks)
+        self.masks, self.test = _masks(self.n, self.kind, self.seed, size + k)
+        return self.masks[size:]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the design and what was told to an ``.npz`` file; :meth:`load` reads it.
+
+        Once values were told, the file is a recording too: ``interplay fit`` reads it.
+        """
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise BadInput(f"a design is saved as .npz; got {path}")
+        arrays: dict[str, Any] = {
+            "design": np.array(self.kind),
+            "design_seed": np.array(self.seed),
+            "design_size": np.array(len(self.masks)),
+            "features": np.array(self.features, dtype=np.str_),
+            "n": np.array(self.n),
+        }
+        if self._told:
+            told = self.recording()
+            arrays |= {"masks_packed": np.packbits(told.masks, axis=1), "values": told.values}
+            if told.noise_var is not None:
+                arrays["noise_var"] = told.noise_var
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_whole(path, buffer.getvalue())
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Design:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        BadInput
+            the file is missing, damaged, or not a design.
+        """
+        path = Path(path)
+        entries = read_arrays(path)
+        missing = {"design", "design_seed", "design_size", "features"} - entries.keys()
+        if missing:
+            raise BadInput(f"{path} is not a design: it has no {', '.join(sorted(missing))}")
+        try:
+            kind, names = str(entries["design"]), [str(name) for name in entries["features"]]
+            seed, size = int(entries["design_seed"]), int(entries["design_size"])
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{path} is damaged as a design: {error}") from error
+        if kind not in (*KINDS, "complete") or not 0 < size <= MOST or seed < 0 or not names:
+            raise BadInput(f"{path} is damaged as a design: {size} masks of kind {kind!r}")
+        loaded = cls(names, kind, seed, size)
+        if "values" in entries:
+            told = of(path, entries)
+            loaded.tell(told.masks, told.values, told.noise_var)
+        return loaded
+
+
+MOST: Final = 2**24
+"""Most masks of one design."""
+
+
+def design(
+    features: int | Sequence[str],
+    budget: int = 500,
+    kind: str = "uniform",
+    seed: int = 0,
+) -> Design:
+    """Draw masks to evaluate where the model is: on a cluster, in another language, by hand.
+
+    Parameters
+    ----------
+    features
+        n names, or n.
+    budget
+        how many masks, the full and the empty one included.
+    kind
+        ``"uniform"``: every feature kept with probability 1/2, the law that faithfulness speaks
+        of. ``"paired"``: uniform masks, each with its complement. ``"near_full"``: few features
+        deleted (d of them with probability proportional to 1/d). Where all 2^n masks fit in the
+        budget, they are all there, and the kind is ``"complete"``.
+    seed
+        of the masks. A larger budget begins with the masks of a smaller one.
+
+    Notes
+    -----
+    A kind other than uniform sets uniform masks aside for the evidence: 50 right after the ends,
+    and every tenth from the 500th on.
+
+    Raises
+    ------
+    BadInput
+        an unknown kind, or a budget that is too small for a fit.
+
+    Examples
+    --------
+    >>> import interplay as ip
+    >>> plan = ip.design(["so", "not", "bad", "at", "all", "a", "film"], budget=60)
+    >>> masks = plan.ask()
+    >>> plan.tell(masks, masks[:, 0] + 2.0 * (masks[:, 1] & masks[:, 2]))
+    >>> told = plan.recording()
+    >>> fitted = ip.fit(told.masks, told.values, design=plan, features=plan.features)
+    >>> fitted.spectrum().top(1, min_order=2)[0].names
+    ('not', 'bad')
+    """
+    if isinstance(features, int | np.integer) and not isinstance(features, bool):
+        names = feature_names(None, int(features)) if features > 0 else ()
+    elif isinstance(features, str) or not isinstance(features, Sequence):
+        raise BadInput(f"features must be names, or their number; got {features!r}")
+    else:
+        names = tuple(str(name) for name in features)
+    if not names:
+        raise BadInput(f"a design needs at least 1 feature; got {features!r}")
+    if kind not in KINDS:
+        raise unknown("kind of design", kind, KINDS)
+    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget > MOST:
+        raise BadInput(f"budget must be a number of masks, at most {MOST}; got {budget!r}")
+    n = len(names)
+    if n <= MOST_FEATURES and 2**n <= budget:
+        return Design(names, "complete", seed, 2**n)
+    least = LEAST if kind == "uniform" else LEAST + SET_ASIDE
+    if budget < least:
+        aside = f" and {SET_ASIDE} uniform ones set aside" if kind != "uniform" else ""
+        raise BadInput(
+            f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {least} in all"
+        )
+    return Design(names, kind, seed, int(budget))
+
+
+def _masks(n: int, kind: str, seed: int, size: int) -> tuple[BoolArray, BoolArray]:
+    """The first ``size`` masks of a design, and which are set aside."""
+    ends = np.array([np.ones(n), np.zeros(n)], dtype=np.bool_)
+    if kind in ("uniform", "complete"):
+        drawn = uniform(n, max(size - 2, 0), np.random.default_rng(seed))
+        masks = np.concatenate([ends, drawn])[:size]
+        return masks, np.zeros(len(masks), dtype=np.bool_)
+    rng, test_rng = np.random.default_rng(seed).spawn(2)
+    stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
+    tests = uniform_stream(n, test_rng)
+    seen = set(_keys(ends))
+    rows, aside = _keys(ends), [False, False]
+    size = min(size, 2**n)
+    while len(rows) < size:
+        place = len(rows) - 2
+        wanted = place < SET_ASIDE or (place >= 10 * SET_ASIDE and place % 10 == 0)
+        row = next((r for r in (tests if wanted else stream) if r not in seen), None)
+        if row is None:  # a small game whose masks are all used up
+            break
+        seen.add(row)
+        rows.append(row)
+        aside.append(wanted)
+    packed = np.frombuffer(b"".join(rows[:size]), dtype=np.uint8).reshape(-1, -(-n // 8))
+    masks = np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
+    return masks, np.array(aside[:size], dtype=np.bool_)
+
+
+def _keys(masks: BoolArray) -> list[bytes]:
+    return [row.tobytes() for row in np.packbits(masks, axis=1)]

@@ -1,0 +1,155 @@
+"""Recordings: evaluations made elsewhere, as one file of masks and values."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interplay.errors import BadInput
+from interplay.files import write_whole
+from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Masks and the values that a model gave for them.
+
+    Attributes
+    ----------
+    masks
+        bool ``(m, n)``, True = feature kept.
+    values
+        float64 ``(m,)`` or ``(m, q)``, finite.
+    features
+        n names, or None.
+    targets
+        q names, or None.
+    design
+        name of the mask design, or None where the file does not say.
+    noise_var
+        float64 like ``values``: variance of the noise in each; None where nobody said.
+    """
+
+    masks: BoolArray
+    values: FloatArray
+    features: tuple[str, ...] | None = None
+    targets: tuple[str, ...] | None = None
+    design: str | None = None
+    noise_var: FloatArray | None = None
+
+
+def read_recording(path: str | os.PathLike[str]) -> Recording:
+    """Read masks and values that were evaluated elsewhere; the ending of the name tells how.
+
+    ``.npz``
+        ``masks`` (bool ``(m, n)``) or ``masks_packed`` with ``n``, and ``values``; perhaps
+        ``features``, ``targets``, ``design``, ``noise_var``. Also the files in which shapiq keeps
+        the values of a game. Nothing is ever unpickled.
+    ``.csv``, ``.tsv``
+        a column of 0 and 1 for each feature, named after it, and a column ``value``, or
+        ``value:NAME`` for each target.
+    ``.jsonl``
+        on each line ``{"mask": [0, 1, ...] or "01...", "value": 1.5}``; for several targets
+        ``"value"`` is a list, or an object by name.
+    ``.parquet``
+        what ``interplay runs export`` writes, for one value function; the mean over replicates.
+
+    Raises
+    ------
+    BadInput
+        the file is missing or damaged, or an entry has the wrong type or shape; the message names
+        the file, and the entry or the line.
+    MissingExtra
+        a Parquet file, and pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_recording(f"{folder}/a.npz", [[True, False], [True, True]], [0.5, 1.0])
+    ...     read_recording(f"{folder}/a.npz").masks
+    array([[ True, False],
+           [ True,  True]])
+    """
+    from interplay.recording import archive, columns, lines
+
+    path = Path(path)
+    readers = {
+        ".csv": lambda: lines.read_table(path, ","),
+        ".tsv": lambda: lines.read_table(path, "\t"),
+        ".jsonl": lambda: lines.read_objects(path),
+        ".parquet": lambda: columns.read(path),
+    }
+    reader = readers.get(path.suffix.lower())
+    return archive.read(path) if reader is None else reader()
+
+
+def write_recording(
+    path: str | os.PathLike[str],
+    masks: BoolArray,
+    values: FloatArray,
+    *,
+    features: Sequence[str] | None = None,
+    targets: Sequence[str] | None = None,
+    design: str | None = None,
+    noise_var: FloatArray | None = None,
+) -> None:
+    """Write a recording, with packed masks; a file that is there is replaced as a whole.
+
+    Parameters
+    ----------
+    path
+        the file, by custom ``NAME.npz``.
+    masks
+        bool ``(m, n)``.
+    values
+        float ``(m,)`` or ``(m, q)``.
+    features, targets
+        n and q names.
+    design
+        name of the mask design.
+    noise_var
+        variances of the noise, of the shape of ``values``.
+
+    Raises
+    ------
+    BadInput
+        the arrays do not fit together, or the file cannot be written.
+    """
+    from interplay.recording.archive import names, variances
+
+    path = Path(path)
+    masks = check_masks(masks)
+    values = check_values(values, len(masks))
+    entries: dict[str, Any] = {
+        "masks_packed": np.packbits(masks, axis=1),
+        "n": np.int64(masks.shape[1]),
+        "values": values,
+    }
+    if features is not None:
+        entries["features"] = np.array(list(features), dtype=np.str_)
+        names(path, entries, "features", masks.shape[1], "one per column of the masks")
+    if targets is not None:
+        entries["targets"] = np.array(list(targets), dtype=np.str_)
+        q = 1 if values.ndim == 1 else values.shape[1]
+        names(path, entries, "targets", q, "one per column of the values")
+    if design is not None:
+        entries["design"] = np.array(design, dtype=np.str_)
+    if noise_var is not None:
+        entries["noise_var"] = np.asarray(noise_var)
+        variances(path, entries, values)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **entries)
+    try:
+        write_whole(path, buffer.getvalue())
+    except BadInput as error:
+        raise BadInput(
+            f"the recording {path} cannot be written ({error}): pass a path in a folder that "
+            "exists and is writable"
+        ) from error
