@@ -6,12 +6,16 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zlib
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +24,11 @@ from hypothesis import strategies as st
 
 import interplay
 from interplay.errors import BadInput, StoreError
-from interplay.evaluate import Store, schema
+from interplay.evaluate import Store, Stored, schema
+from interplay.evaluate.batches import Batch, Entry
 from interplay.evaluate.functions import Identity
+from interplay.evaluate.store import now
+from interplay.evaluate.upkeep import prune, verify
 from interplay.masks import all_masks, uniform
 
 MASKS = all_masks(4)
@@ -425,6 +432,456 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
         store.put("f", MASKS, VALUES)
 
 
+# --- noise, prices, time -------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    q=st.integers(1, 3),
+    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    flags=st.lists(st.integers(0, 7), min_size=4, max_size=4),
+)
+def test_noise_prices_and_time_come_back_with_their_masks(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int, q: int, sizes: list[int], flags: list[int],
+) -> None:  # fmt: skip
+    """Batches that know all, some or none of it, asked together in any order."""
+    rng = np.random.default_rng(seed)
+    masks = uniform(12, sum(sizes), rng)
+    m = len(masks)
+    noise, prices = rng.random((m, q)), rng.random((m, 2))
+    noise[rng.random((m, q)) < 0.2] = np.nan
+    prices[rng.random((m, 2)) < 0.2] = np.nan
+    seconds = np.empty(m)
+    start = 0
+    with Store(tmp_path_factory.mktemp("store") / "runs.db") as store:
+        for size, flag in zip(sizes, flags, strict=False):
+            rows = slice(start, start + size)
+            start += size
+            for column, bit in ((noise, 1), (prices[:, :1], 2), (prices[:, 1:], 4)):
+                if not flag & bit:
+                    column[rows] = np.nan
+            seconds[rows] = flag / size
+            back = store.put(
+                "f",
+                masks[rows],
+                np.zeros((size, q)),
+                noise_var=noise[rows] if flag & 1 else None,
+                tokens=prices[rows, 0] if flag & 2 else None,
+                usd=prices[rows, 1] if flag & 4 else None,
+                seconds=flag,
+            )
+            _same(back, noise[rows], prices[rows], seconds[rows])
+        with Store(store.path) as other:
+            order = rng.permutation(m)
+            _same(other.get("f", masks[order]), noise[order], prices[order], seconds[order])
+            known = other.function("f")
+        assert known is not None
+        assert (known.evaluations, known.q, known.n) == (m, q, 12)
+        np.testing.assert_allclose(known.seconds, seconds.sum())
+        for total, column in ((known.tokens, prices[:, 0]), (known.usd, prices[:, 1])):
+            if np.isnan(column).all():
+                assert total is None
+            else:
+                np.testing.assert_allclose(total, np.nansum(column))
+
+
+def _same(stored: Stored, noise: np.ndarray, prices: np.ndarray, seconds: np.ndarray) -> None:
+    assert stored.found.all()
+    if np.isnan(noise).all():
+        assert stored.noise_var is None
+    else:
+        np.testing.assert_array_equal(stored.noise_var, noise)
+    np.testing.assert_array_equal(np.stack([stored.tokens, stored.usd], axis=1), prices)
+    np.testing.assert_allclose(stored.seconds, seconds)
+
+
+def test_of_a_batch_that_is_half_known_only_the_rest_is_paid_for(path: Path) -> None:
+    with Store(path) as store:
+        store.put("f", MASKS[:4], VALUES[:4], tokens=np.full(4, 3.0), seconds=4.0)
+        back = store.put(
+            "f",
+            MASKS[[3, 4, 5, 5]],
+            VALUES[[0, 4, 5, 6]],
+            noise_var=[1.0, 2.0, 3.0, 4.0],
+            tokens=[5.0, 6.0, 7.0, 8.0],
+            seconds=8.0,
+        )
+        assert back.values.ravel().tolist() == VALUES[[3, 4, 5, 5]].tolist()
+        assert back.tokens.tolist() == [3.0, 6.0, 7.0, 7.0]
+        assert back.noise_var is not None
+        np.testing.assert_array_equal(back.noise_var.ravel(), [np.nan, 2.0, 3.0, 3.0])
+        assert back.seconds.tolist() == [1.0, 2.0, 2.0, 2.0]
+        known = store.function("f")
+        assert known is not None
+        assert (known.seconds, known.tokens, known.usd) == (8.0, 25.0, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"noise_var": np.ones(3)}, r"noise_var must have shape \(16,\); got \(3,\)"),
+        ({"noise_var": np.ones((16, 1))}, r"noise_var must have shape \(16,\); got \(16, 1\)"),
+        ({"noise_var": -np.ones(16)}, r"noise_var must be 0 or more, and finite \(NaN where"),
+        ({"tokens": np.ones((16, 1))}, r"tokens must have shape \(16,\)"),
+        ({"tokens": np.full(16, np.inf)}, r"tokens must be 0 or more, and finite"),
+        ({"usd": "free"}, "usd must be numbers, one per evaluation"),
+        ({"seconds": -1.0}, "seconds must be a finite number, 0 or more; got -1.0"),
+        ({"seconds": float("nan")}, "seconds must be a finite number"),
+        ({"identity": Identity(targets=["a", "b"])}, "names 2 targets, but has 1 of them"),
+        ({"identity": Identity(features=["a"])}, "names 1 features, but has 4 of them"),
+    ],
+)
+def test_what_cannot_be_stored_is_said(path: Path, given: dict[str, Any], message: str) -> None:
+    with Store(path) as store:
+        with pytest.raises(BadInput, match=message):
+            store.put("f", MASKS, VALUES, **given)
+        assert store.count() == 0
+
+
+# --- what a function is --------------------------------------------------------------------------
+
+KNOWN = Identity(["yes", "no"], list("abcd"), {"kind": "text", "text": "α β"}, "w1")
+PAIRS = np.stack([VALUES, -VALUES], axis=1)
+
+
+def test_functions_are_told_in_order(path: Path) -> None:
+    with Store(path) as store:
+        assert (store.functions(), store.function("f")) == ([], None)
+        store.put("f", MASKS[:3], PAIRS[:3], identity=KNOWN)
+        store.put("f", MASKS, PAIRS, replicate=4)
+        store.put("a", MASKS, VALUES)
+        f, a = store.functions()
+        assert f == store.function("f")
+        assert (f.fingerprint, f.n, f.q, f.evaluations, f.replicates) == ("f", 4, 2, 19, 2)
+        assert f.identity == KNOWN
+        assert (a.fingerprint, a.identity) == ("a", Identity())
+        assert f.created.tzinfo is not None
+        assert f.created <= f.updated
+
+
+@pytest.mark.parametrize(
+    ("n", "identity", "message"),
+    [
+        (4, Identity(["yes", "on"]), "holds target 2 named 'no' under f.* has target 2 named 'on'"),
+        (4, Identity(None, list("abxd")), "holds feature 3 named 'c' under f, .* named 'x'"),
+        (3, Identity(), "holds 4 features under f, and this one has 3 features"),
+    ],
+)
+def test_two_value_functions_under_one_fingerprint(
+    path: Path, n: int, identity: Identity, message: str
+) -> None:
+    with Store(path) as store:
+        store.check("f", n, identity)  # nothing is known yet
+        store.put("f", MASKS[:2], PAIRS[:2], identity=KNOWN)
+        with pytest.raises(BadInput, match=f"two different value functions under one.*{message}"):
+            store.check("f", n, identity)
+        if n == 4:
+            with pytest.raises(BadInput, match=message):
+                store.put("f", MASKS[2:], PAIRS[2:], identity=identity)
+        store.check("f", 4, KNOWN)
+        store.check("f", 4, Identity(witness="w2"))  # another code may do the same
+        assert store.count() == 2
+
+
+def test_what_is_not_known_yet_is_added(path: Path) -> None:
+    with Store(path) as store:
+        store.put("f", MASKS[:1], PAIRS[:1])
+        store.put("f", MASKS[1:2], PAIRS[1:2], identity=Identity(KNOWN.targets, witness="w1"))
+        store.put("f", MASKS[2:3], PAIRS[2:3], identity=Identity(None, KNOWN.features))
+        store.put("f", MASKS[3:4], PAIRS[3:4], identity=Identity(None, None, KNOWN.subject, "w2"))
+        known = store.function("f")
+        assert known is not None
+        assert known.identity == Identity(KNOWN.targets, KNOWN.features, KNOWN.subject, "w2")
+        assert known.evaluations == 4
+
+
+def test_names_of_any_kind_are_kept(path: Path) -> None:
+    """Arrays of numpy strings, and subjects that JSON does not know."""
+    names = Identity(np.array(["x"]), np.array(list("abcd")), {"path": Path("a"), "q": 1})  # type: ignore[arg-type]
+    with Store(path) as store:
+        store.put("f", MASKS, VALUES, identity=names)
+        known = store.function("f")
+        assert known is not None
+        assert known.identity == Identity(["x"], list("abcd"), {"path": "a", "q": 1})
+        store.check("f", 4, names)
+
+
+# --- all of a function ---------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    q=st.integers(1, 2),
+    replicates=st.integers(1, 3),
+    reported=st.booleans(),
+)
+def test_a_recording_is_the_mean_of_the_replicates(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, q: int, replicates: int, reported: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows: dict[tuple[int, ...], list[np.ndarray]] = {}
+    noise: dict[tuple[int, ...], list[np.ndarray]] = {}
+    with Store(tmp_path_factory.mktemp("store") / "runs.db") as store:
+        for replicate in range(replicates):
+            masks = uniform(7, int(rng.integers(1, 30)), rng)
+            values, variances = rng.normal(size=(len(masks), q)), rng.random((len(masks), q))
+            store.put(
+                "f", masks, values, replicate=replicate, noise_var=variances if reported else None
+            )
+            for mask, value, variance in zip(masks, values, variances, strict=True):
+                kept = tuple(np.flatnonzero(mask).tolist())
+                rows.setdefault(kept, []).append(value)
+                noise.setdefault(kept, []).append(variance)
+        masks, values, noise_var = store.recording("f")
+    order = sorted(rows, key=lambda kept: (len(kept), kept))
+    assert [tuple(np.flatnonzero(mask).tolist()) for mask in masks] == order
+    np.testing.assert_allclose(values, [np.mean(rows[kept], axis=0) for kept in order])
+    counts = np.array([len(rows[kept]) for kept in order])[:, None]
+    spare = int((counts - 1).sum())
+    if reported:
+        np.testing.assert_allclose(
+            noise_var, [np.sum(noise[k], axis=0) / len(noise[k]) ** 2 for k in order]
+        )
+    elif spare:
+        squares = sum(((np.array(v) - np.mean(v, axis=0)) ** 2).sum(axis=0) for v in rows.values())
+        np.testing.assert_allclose(noise_var, squares / spare / counts)
+    else:
+        assert noise_var is None
+
+
+def test_noise_that_is_not_reported_is_like_the_rest(path: Path) -> None:
+    with Store(path) as store:
+        store.put("f", MASKS[:2], VALUES[:2], noise_var=[1.0, 3.0])
+        store.put("f", MASKS[2:3], VALUES[2:3])
+        _, _, noise_var = store.recording("f")
+        assert noise_var is not None
+        assert sorted(noise_var.ravel()) == [1.0, 2.0, 3.0]
+        with pytest.raises(BadInput, match=r"runs\.db holds no evaluations under g"):
+            store.recording("g")
+
+
+# --- time that jumps, other processes that delete ------------------------------------------------
+
+
+def test_a_clock_that_jumps_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dates are what the clock said; what is newer than what, is told by the batches' numbers."""
+    with Store(path) as store, Store(path) as other:
+        for day, rows in (("2026-05-01", slice(0, 8)), ("1970-01-01", slice(8, 16))):
+            monkeypatch.setattr(
+                "interplay.evaluate.store.now", lambda day=day: f"{day}T00:00:00+00:00"
+            )
+            store.put("f", MASKS[rows], VALUES[rows])
+            assert other.get("f", MASKS[rows]).found.all()
+        known = other.function("f")
+        assert known is not None
+        assert (known.created.year, known.updated.year) == (2026, 2026)
+        before = datetime(2026, 4, 1, tzinfo=UTC)
+        assert prune(store, before=before, delete=True).functions == []
+
+
+def _entry(store: Store) -> Entry:
+    entry = store.entry("f")
+    assert entry is not None
+    return entry
+
+
+def test_a_function_that_another_process_deletes(path: Path) -> None:
+    """Its evaluations are not mistaken for those of the next function that is made."""
+    with Store(path) as store, Store(path) as other:
+        store.put("f", MASKS, VALUES)
+        prune(other, prefix="f", delete=True)
+        assert not store.get("f", MASKS).found.any()
+        other.put("g", MASKS[:8], -VALUES[:8])
+        assert store.get("g", MASKS).values.ravel().tolist() == (-VALUES[:8]).tolist()
+        back = store.put("f", MASKS[8:], VALUES[8:] + 1)
+        assert back.values.ravel().tolist() == (VALUES[8:] + 1).tolist()
+        assert other.get("f", MASKS).found.tolist() == [False] * 8 + [True] * 8
+
+
+def test_a_batch_that_is_taken_back_is_not_remembered(path: Path) -> None:
+    """What was read inside a transaction that fails is not in the file; others take its number."""
+    with Store(path) as store, Store(path) as other:
+        store.put("f", MASKS[:1], VALUES[:1])
+        mask = np.packbits(MASKS[1:2]).tobytes()
+        with pytest.raises(KeyboardInterrupt), store.writing():  # noqa: PT012
+            store.add(_entry(store), Batch(0, 0.0, now(), None, None, None, mask, bytes(8)))
+            assert store.get("f", MASKS[1:2]).found.all()  # as the transaction sees it
+            raise KeyboardInterrupt
+        other.put("f", MASKS[8:], VALUES[8:])
+        assert store.get("f", MASKS).found.tolist() == [True] + [False] * 7 + [True] * 8
+        assert store.get("f", MASKS[8:]).values.ravel().tolist() == VALUES[8:].tolist()
+
+
+def test_another_version_brings_the_store_up_to_date_meanwhile(path: Path) -> None:
+    with Store(path) as store:
+        store.put("f", MASKS[:3], VALUES[:3])
+        with sqlite3.connect(path) as other:
+            other.execute(f"PRAGMA user_version = {schema.SCHEMA + 1}")
+        other.close()
+        with pytest.raises(StoreError, match=r"was brought to schema 3 by another version .*run a"):
+            store.put("f", MASKS[3:], VALUES[3:])
+
+
+# --- schema 1 ------------------------------------------------------------------------------------
+
+
+def write_schema_1(path: Path) -> None:
+    """A store as the first version wrote it: 16 evaluations of f, 4 of g with two targets."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    for statement in schema.MIGRATIONS[0]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    day = "2026-01-02T03:04:05+00:00"
+    for row in ((1, "f", 4, 1, None, day), (2, "g", 4, 2, '["a", "b"]', day)):
+        connection.execute("INSERT INTO functions VALUES (?, ?, ?, ?, ?, ?)", row)
+    batches = [(1, 0, MASKS[:10], VALUES[:10]), (1, 0, MASKS[10:], VALUES[10:])]
+    batches += [(2, 1, MASKS[:4], PAIRS[:4])]
+    for function, replicate, masks, values in batches:
+        packed, octets = np.packbits(masks, axis=1).tobytes(), values.astype("<f8").tobytes()
+        head = struct.pack("<4q", function, 4, function, replicate)
+        checksum = zlib.crc32(octets, zlib.crc32(packed, zlib.crc32(head)))
+        connection.execute(
+            "INSERT INTO batches (function, replicate, size, masks, vals, seconds, created, "
+            "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (function, replicate, len(masks), packed, octets, 0.5, day, checksum),
+        )
+    connection.close()
+
+
+def holds_schema_1(store: Store) -> None:
+    np.testing.assert_array_equal(store.get("f", MASKS).values[:, 0], VALUES)
+    stored = store.get("g", MASKS, replicate=1)
+    np.testing.assert_array_equal(stored.values, PAIRS[:4])
+    assert stored.noise_var is None
+    assert np.isnan(stored.tokens).all()
+    f, g = store.functions()
+    assert (f.evaluations, f.seconds, f.created.year) == (16, 1.0, 2026)
+    assert (g.evaluations, g.seconds, g.identity) == (4, 0.5, Identity(targets=["a", "b"]))
+
+
+def test_a_store_of_schema_1_keeps_all_its_evaluations(path: Path) -> None:
+    write_schema_1(path)
+    for _ in range(2):
+        with Store(path) as store:
+            holds_schema_1(store)
+            assert verify(store).problems == []
+    with Store(path) as store:
+        store.put("f", MASKS, VALUES, replicate=1, tokens=np.ones(16), identity=Identity(["x"]))
+        assert store.count() == 36
+
+
+def test_a_store_of_schema_1_is_read_without_changing_it(path: Path) -> None:
+    write_schema_1(path)
+    before = path.read_bytes()
+    with Store(path, read_only=True) as store:
+        holds_schema_1(store)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_damage_in_a_store_of_schema_1_is_not_forgotten(path: Path) -> None:
+    write_schema_1(path)
+    raw = path.read_bytes()
+    needle = VALUES[3:5].tobytes()
+    assert raw.count(needle) == 1
+    path.write_bytes(raw.replace(needle, needle[:-1] + b"\x41"))
+    with Store(path) as store:
+        with pytest.raises(StoreError, match="batch 1 of 10 evaluations is damaged"):
+            store.get("f", MASKS)
+        prune(store, damaged=True, delete=True)
+        assert store.get("f", MASKS).found.tolist() == [False] * 10 + [True] * 6
+
+
+# --- looking changes nothing ---------------------------------------------------------------------
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_looking_changes_nothing(path: Path, mode: str, read_only: bool) -> None:
+    with Store(path) as store:
+        store.put("f", MASKS, VALUES)
+    with sqlite3.connect(path) as other:
+        other.execute(f"PRAGMA journal_mode = {mode}")
+    other.close()
+    before = files(path.parent)
+    with Store(path, read_only=read_only) as store:
+        assert store.get("f", MASKS).found.all()
+        assert store.functions()[0].evaluations == 16
+    assert files(path.parent) == before
+
+
+def test_a_store_that_is_read_is_not_written(path: Path) -> None:
+    with Store(path) as store:
+        store.put("f", MASKS[:3], VALUES[:3])
+        with Store(path, read_only=True) as reader:
+            assert reader.get("f", MASKS).found.sum() == 3
+            store.put("f", MASKS[3:], VALUES[3:])  # and sees what others write
+            assert reader.get("f", MASKS).found.all()
+            with pytest.raises(StoreError, match=r"write the store .*readonly"):
+                reader.put("g", MASKS, VALUES)
+
+
+def test_what_a_killed_writer_left_is_read_and_left(path: Path) -> None:
+    source = path.with_name("live.db")
+    with Store(source) as store:
+        store.put("f", MASKS, VALUES)
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{source}{suffix}", f"{path}{suffix}")
+    before = {file: file.read_bytes() for file in path.parent.glob("runs.db*")}
+    assert len(before) == 2
+    with Store(path, read_only=True) as reader:
+        assert reader.get("f", MASKS).found.all()
+    assert {file: file.read_bytes() for file in before} == before
+
+
+READ_ONLY_FOLDER = """
+import os, sys
+import numpy as np
+from interplay.evaluate import Store
+if os.geteuid() == 0:  # root may write anywhere
+    os.seteuid(65534)
+folder = sys.argv[1] + "/own"
+os.mkdir(folder)
+path = folder + "/runs.db"
+with Store(path) as store:
+    store.put("f", np.array([[True]]), np.array([1.0]))
+os.chmod(path, 0o444)
+os.chmod(folder, 0o555)
+with Store(path, read_only=True) as store:
+    print(store.get("f", np.array([[True]])).values[0, 0])
+print(os.listdir(folder))
+os.chmod(folder, 0o755)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permission bits")
+def test_a_store_in_a_folder_that_cannot_be_written() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        output = run_python(READ_ONLY_FOLDER, folder)
+    assert output.split("\n") == ["1.0", "['runs.db']", ""]
+
+
+@pytest.mark.parametrize("given", [{"create": False}, {"read_only": True}])
+def test_a_store_that_is_not_there(path: Path, given: dict[str, bool]) -> None:
+    with pytest.raises(BadInput, match=r"no such store: .*runs\.db"):
+        Store(path, **given)  # type: ignore[arg-type]
+    assert not path.exists()
+    with Store(path) as store:
+        store.put("f", MASKS, VALUES)
+    with Store(path, **given) as store:  # type: ignore[arg-type]
+        assert store.count() == 16
+
+
 # --- damage -------------------------------------------------------------------------------------
 
 
@@ -440,12 +897,9 @@ def test_a_changed_value_is_noticed_and_can_be_removed(path: Path) -> None:
         store.get("f", MASKS)
     message = str(caught.value)
     assert "batch 2 of 4 evaluations is damaged" in message
-    assert "interplay runs prune --store" in message
-    statement = "DELETE FROM batches WHERE id = 2"
-    with sqlite3.connect(path) as other:  # the way out that the message names
-        other.execute(statement)
-    other.close()
+    assert f"`interplay runs prune --store {path} --damaged` shows" in message
     with Store(path) as store:
+        prune(store, damaged=True, delete=True)  # the way out that the message names
         assert store.get("f", MASKS).found.tolist() == [True] * 4 + [False] * 4 + [True] * 8
 
 

@@ -136,7 +136,7 @@ def open_for_reading(path: Path, timeout: float) -> sqlite3.Connection:
     _check_file(path, create=False)
     if any(Path(f"{path}{suffix}").exists() for suffix in ("-wal", "-journal")):
         mode = "mode=ro"  # a writer is at work, or was killed: what it left must stay as it is
-    elif os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK):
+    elif _writable(path) and _writable(path.absolute().parent):
         mode = "mode=rw"  # else SQLite could not remove the files that it makes for its locks
     else:
         mode = "mode=ro&immutable=1"  # nobody can write: no locks are needed
@@ -160,6 +160,10 @@ def open_for_reading(path: Path, timeout: float) -> sqlite3.Connection:
             refuse(path, "open", error)
         raise
     return connection
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
