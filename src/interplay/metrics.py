@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.interactions import Z_90
 from interplay.value_function import FloatArray
 
 LEVEL = 0.9
 """Coverage of every interval that interplay shows."""
-
-NOTHING_BUT_NOISE = 0.95
-"""Share of the noise in the variance of the values beyond which nothing is claimed."""
 
 DO_NOT_TRUST, TRUST_IN_PART = 0.5, 0.8
 """A low end below the first says "do not trust"; one below the second, "in part"."""
@@ -42,6 +41,11 @@ class Estimate:
         return "trust in part" if self.low < TRUST_IN_PART else "trust"
 
     @property
+    def tells_nothing(self) -> bool:
+        """Whether the interval reaches from none of the variation to all of it."""
+        return self.low <= 0.0 and self.high >= 1.0
+
+    @property
     def sentence(self) -> str:
         """The first line of every output: how far to trust this, in words."""
         advice = {
@@ -49,15 +53,17 @@ class Estimate:
             "trust in part": "Trust this explanation in part",
             "do not trust": "Do not trust this explanation",
         }[self.verdict]
-        if self.distribution == "exact":
+        interval = f"R² {self.value:.2f}, 90 % interval {self.low:.2f} to {self.high:.2f}"
+        if self.distribution == "exact" and self.low == 1.0:
             return f"{advice}: it is exact, every mask was evaluated."
+        if self.distribution == "exact":
+            return f"{advice}: every mask was evaluated, but the values are noisy ({interval})."
         if not np.isfinite(self.value):
             return f"{advice}: there were too few masks to test it on."
         share = "none" if self.value <= 0 else f"{100 * self.value:.0f} %"
         return (
             f"{advice}: it predicts {share} of the variation on masks that it has not seen "
-            f"(R² {self.value:.2f}, 90 % interval {self.low:.2f} to {self.high:.2f}, "
-            f"{self.distribution} masks)."
+            f"({interval}, {self.distribution} masks)."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,29 +88,63 @@ class Estimate:
         )
 
 
-def r_squared(values: FloatArray, predicted: FloatArray) -> float:
+def variance(values: FloatArray, weights: FloatArray) -> float:
+    """Return the weighted variance of values ``(m,)``."""
+    total = weights.sum()
+    mean = (weights * values).sum() / total
+    return float((weights * np.square(values - mean)).sum() / total)
+
+
+def r_squared(
+    values: FloatArray,
+    predicted: FloatArray,
+    *,
+    noise_var: FloatArray | None = None,
+    weights: FloatArray | None = None,
+) -> float:
     """Return the share of the variance of ``values`` that ``predicted`` explains.
 
     ``1 - ||values - predicted||² / ||values - mean||²``; 1 for a constant that is met exactly, and
     0 for one that is missed.
+
+    Parameters
+    ----------
+    values, predicted
+        float ``(m,)``.
+    noise_var
+        float ``(m,)``: variance of the noise in each value, which the prediction has not seen. It
+        is taken off both parts of the fraction, so that the result speaks of the values without it
+        (at most 1; 0 where nothing is left of the variance).
+    weights
+        float ``(m,)``: how much each row counts.
 
     >>> r_squared(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     1.0
     """
     if values.shape != predicted.shape:
         raise BadInput(f"values {values.shape} and predictions {predicted.shape} must be alike")
-    error = float(np.square(values - predicted).sum())
-    spread = float(np.square(values - values.mean()).sum())
-    scale = float(np.square(values).sum())
+    weights = np.ones(len(values)) if weights is None else weights
+    error = float((weights * np.square(values - predicted)).sum())
+    mean = (weights * values).sum() / weights.sum()
+    spread = float((weights * np.square(values - mean)).sum())
+    scale = float((weights * np.square(values)).sum())
     if spread <= 1e-24 * max(scale, 1e-300):  # a constant: nothing to explain
         return 1.0 if error <= 1e-24 * max(scale, 1e-300) else 0.0
-    return 1.0 - error / spread
+    if noise_var is None:
+        return 1.0 - error / spread
+    noise = float((weights * noise_var).sum())
+    return min(1.0 - (error - noise) / (spread - noise), 1.0) if spread > noise else 0.0
+
+
+def bootstrap(m: int, rng: np.random.Generator, draws: int = 2000) -> FloatArray:
+    """Return how often each of m rows occurs in each of so many resamples, ``(draws, m)``."""
+    return rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
 
 
 def faithfulness(
     values: FloatArray,
     predicted: FloatArray,
-    rng: np.random.Generator,
+    rng: np.random.Generator | FloatArray,
     *,
     distribution: str = "uniform",
     noise_var: FloatArray | None = None,
@@ -118,54 +158,64 @@ def faithfulness(
     values, predicted
         float ``(m,)``: the model's values, and the predictions of fits that have not seen them.
     rng
-        source of the bootstrap draws.
+        source of the bootstrap draws, or what :func:`bootstrap` returned, to be shared.
     distribution
         name of the law that the masks were drawn from.
-    noise_var
-        float ``(m,)``, variance of the noise in each value. It is taken off both the error and the
-        spread, so that the result speaks of the values without it:
-        ``1 - (MSE - noise) / (variance - noise)``. Where hardly anything but noise is left, nothing
-        is claimed: the value is 0.
-    weights
-        float ``(m,)``: how much each row matters.
+    noise_var, weights
+        float ``(m,)``: see :func:`r_squared`. Where the variance beside the noise cannot be told
+        from zero, at the level of the interval, the value is 0 and the interval 0 to 1.
 
     Fewer than 5 rows give NaN with the widest interval: there is nothing to judge by.
     """
     m = len(values)
     if m < 5 and values.shape == predicted.shape:
         return Estimate(float("nan"), float("-inf"), 1.0, distribution)
-    value = r_squared(values, predicted)
-    error = np.square(values - predicted)
-    counts = rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
-    total: FloatArray | float = float(m)
+    value = r_squared(values, predicted, noise_var=noise_var, weights=weights)
+    counts = bootstrap(m, rng, draws) if isinstance(rng, np.random.Generator) else rng
+    weights = np.ones(m) if weights is None else weights
+    noise = np.zeros(m) if noise_var is None else noise_var
     # Per draw: residual sum of squares over spread, both under the drawn weights. Centred first,
     # or a large constant in the values would swallow the spread in rounding.
+    error = np.square(values - predicted) - noise
     centred = values - values.mean()
-    if weights is not None:
-        counts *= weights
-        total = counts.sum(axis=1)
-    spread = counts @ np.square(centred) / total - np.square(counts @ centred / total)
-    misses = counts @ error / total
+    total = counts @ weights
+    spread = counts @ (weights * np.square(centred)) / total
+    spread -= np.square(counts @ (weights * centred) / total)
+    signal = spread - counts @ (weights * noise) / total
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    if noise_var is not None and np.quantile(signal, tails[0]) <= 0 < spread.max():
+        return Estimate(0.0, 0.0, 1.0, distribution)
     floor = 1e-24 * max(float(np.square(values).mean()), 1e-300)
-    if noise_var is not None or weights is not None:
-        ones = np.ones(m) if weights is None else weights
-        mean = np.average(values, weights=ones)
-        whole = float(np.average(np.square(values - mean), weights=ones))
-        missed = float(np.average(error, weights=ones))
-        if noise_var is not None:
-            noise = float(np.average(noise_var, weights=ones))
-            if whole - noise <= (1 - NOTHING_BUT_NOISE) * whole:
-                return Estimate(0.0, 0.0, 1.0, distribution)
-            whole, missed = whole - noise, missed - noise
-            drawn = counts @ noise_var / total
-            # a draw that is all noise tells nothing: it keeps a twentieth of its spread
-            spread = np.maximum(spread - drawn, (1 - NOTHING_BUT_NOISE) * spread)
-            misses = misses - drawn
-        if whole > floor:
-            value = min(1.0 - missed / whole, 1.0)
     usable = spread > floor
     if not usable.any():
         return Estimate(value, value, value, distribution)
-    scores = np.minimum(1.0 - misses[usable] / spread[usable], 1.0)
-    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    # the few draws that are nothing but noise count as hopeless, not as unheard
+    signal = np.maximum(signal, 1e-3 * spread)[usable]
+    scores = np.minimum(1.0 - (counts @ (weights * error) / total)[usable] / signal, 1.0)
+    low, high = np.quantile(scores, tails)
     return Estimate(value, float(min(low, value)), float(max(high, value)), distribution)
+
+
+def faithfulness_of_noisy_game(values: FloatArray, noise_var: FloatArray) -> Estimate:
+    """Return how well noisy values of *all* masks tell the values without noise.
+
+    ``1 - N / (V - N)``, V the variance of the values and N their mean noise; the 90 % interval is
+    that of a normal approximation. "Predictions" are the values themselves, so that nothing is held
+    out: the noise must be known.
+
+    Parameters
+    ----------
+    values, noise_var
+        float ``(m,)``: one value per mask, and the variance of its noise.
+    """
+    m, deviation = len(values), values - values.mean()
+    noise = float(noise_var.mean())
+    signal = float(np.square(deviation).mean()) - noise
+    # standard errors of the noise that was really met, and of the signal
+    met = math.sqrt(2 * float(np.square(noise_var).sum())) / m
+    seen = 2 * math.sqrt(float((noise_var * np.square(deviation)).sum())) / m
+    if signal <= Z_90 * seen:
+        return Estimate(0.0, 0.0, 1.0, "exact")
+    value = 1.0 - noise / signal
+    width = Z_90 * math.hypot(met / signal, noise * seen / signal**2)
+    return Estimate(value, value - width, min(value + width, 1.0), "exact")

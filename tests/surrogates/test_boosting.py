@@ -16,15 +16,16 @@ def grow(
 ) -> Trees:
     """One ensemble that is judged on the rows it is grown on."""
     ones = np.ones((len(masks), 1))
-    return boost(
+    (trees,) = boost(
         masks,
-        target[:, None],
+        target[None, :, None],
         train=ones,
         judge=ones,
         groups=np.array([0]),
         rng=np.random.default_rng(seed),
         options=options or BoostingOptions(),
     )
+    return trees
 
 
 def predict(trees: Trees, masks: np.ndarray, ensemble: int = 0) -> np.ndarray:
@@ -92,15 +93,16 @@ def test_ensembles_do_not_see_each_other() -> None:
     weights = (rng.random((120, 3)) < 0.7).astype(float)
 
     def grow_columns(columns: list[int]) -> Trees:
-        return boost(
+        (trees,) = boost(
             masks,
-            targets[:, columns],
+            targets[None, :, columns],
             train=weights[:, columns],
             judge=1 - weights[:, columns],
             groups=np.array(columns),
             rng=np.random.default_rng(0),
             options=BoostingOptions(rounds=8, patience=8, feature_share=1.0),
         )
+        return trees
 
     together = grow_columns([0, 1, 2])
     for j in range(3):
@@ -117,9 +119,9 @@ def test_rows_that_judge_an_ensemble_do_not_decide_its_rounds() -> None:
     spoiled = np.where(fold == 0, rng.normal(scale=5.0, size=150), clean)
 
     def first(target: np.ndarray) -> np.ndarray:
-        trees = boost(
+        (trees,) = boost(
             masks,
-            np.repeat(target[:, None], 3, axis=1),
+            np.repeat(target[:, None], 3, axis=1)[None],
             train=train * (fold != 0)[:, None],  # so that only the judging differs
             judge=1 - train,
             groups=np.zeros(3, int),
@@ -139,9 +141,9 @@ def test_rows_without_weight_do_not_count() -> None:
     spoiled[:50] = 1e3
     weights = np.ones((200, 1))
     weights[:50] = 0
-    trees = boost(
+    (trees,) = boost(
         masks,
-        spoiled,
+        spoiled[None],
         train=weights,
         judge=weights,
         groups=np.array([0]),
@@ -157,9 +159,9 @@ def test_stops_early_on_noise() -> None:
     target = rng.normal(size=(200, 1))
     train = np.zeros((200, 1))
     train[:100] = 1
-    trees = boost(
+    (trees,) = boost(
         masks,
-        target,
+        target[None],
         train=train,
         judge=1 - train,
         groups=np.array([0]),
@@ -167,6 +169,37 @@ def test_stops_early_on_noise() -> None:
         options=BoostingOptions(),
     )
     assert len(trees.ensemble) < 40
+
+
+@pytest.mark.parametrize("m", [60, 700])
+def test_targets_grow_as_each_would_alone(m: int) -> None:
+    """To the last bit, whatever stands beside them, and though they stop at different rounds."""
+    rng = np.random.default_rng(5)
+    masks = rng.random((m, 11)) < 0.5
+    easy = masks[:, 0] + 2.0 * (masks[:, 1] & masks[:, 2])
+    targets = np.stack([rng.normal(size=m), easy, np.sin(masks @ np.arange(11.0))])
+    fold = np.arange(m) % 3
+    train = (fold[:, None] != np.arange(3)).astype(float) * rng.uniform(0.5, 2.0, (m, 1))
+
+    def grow_rows(rows: list[int]) -> list[Trees]:
+        return boost(
+            masks,
+            np.repeat(targets[rows, :, None], 3, axis=2),
+            train=train,
+            judge=1.0 - (train > 0),
+            groups=np.zeros(3, int),
+            rng=np.random.default_rng(0),
+            options=BoostingOptions(rounds=60, patience=6),
+        )
+
+    together = grow_rows([0, 1, 2])
+    assert len({len(trees.ensemble) for trees in together}) == 3
+    for row, trees in enumerate(together):
+        (alone,) = grow_rows([row])
+        for field in ("features", "leaves", "ensemble", "base"):
+            assert (getattr(trees, field) == getattr(alone, field)).all()
+    back = grow_rows([2, 1, 0])
+    assert (back[0].leaves == together[2].leaves).all()
 
 
 def test_merge_adds_equal_terms() -> None:

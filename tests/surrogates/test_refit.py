@@ -14,6 +14,7 @@ from interplay.surrogates.refit import (
     parity_columns,
     refit,
 )
+from interplay.surrogates.sample import Sample
 
 
 def ranking(masks: np.ndarray, count: int, seed: int = 0) -> Ranking:
@@ -26,27 +27,31 @@ def ranking(masks: np.ndarray, count: int, seed: int = 0) -> Ranking:
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0])
 @pytest.mark.parametrize("size", [1, 5, 12])
-def test_refit_is_weighted_ridge(gamma: float, size: int) -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_refit_is_adaptive_ridge(gamma: float, size: int, weighted: bool) -> None:
     rng = np.random.default_rng(1)
     masks = rng.random((40, 10)) < 0.5
     values = rng.normal(size=40) + 7
+    weights = rng.uniform(0.1, 4.0, 40) if weighted else np.ones(40)
+    weights /= weights.mean()
     candidates = ranking(masks, 12)
-    result = refit(candidates, masks, values, Choice(size, gamma, 0.3, 1.0))
+    sample = Sample(masks, np.zeros(40, int), np.ones(40), weights)
+    result = refit(candidates, sample, values, Choice(size, gamma, 0.3, 1.0))
     columns = parity_columns(masks, candidates.members[:size]).astype(float)
     scale = (candidates.weights[:size] / candidates.weights[0]) ** gamma
     # the same minimum by augmented least squares
     design = np.concatenate([np.ones((40, 1)), columns], axis=1)
     penalty = np.concatenate([np.zeros((size, 1)), np.diag(np.sqrt(0.3) / scale)], axis=1)
+    root = np.sqrt(weights)
     expected = np.linalg.lstsq(
-        np.concatenate([design, penalty]), np.concatenate([values, np.zeros(size)]), rcond=None
+        np.concatenate([design * root[:, None], penalty]),
+        np.concatenate([values * root, np.zeros(size)]),
+        rcond=None,
     )[0]
     assert result.constant == pytest.approx(expected[0])
     assert result.coefficients == pytest.approx(expected[1:])
-    covariance = np.linalg.inv(
-        columns.T @ columns
-        - 40 * np.outer(columns.mean(0), columns.mean(0))
-        + np.diag(0.3 / scale**2)
-    )
+    centred = (columns - np.average(columns, axis=0, weights=weights)) * root[:, None]
+    covariance = np.linalg.inv(centred.T @ centred + np.diag(0.3 / scale**2))
     assert result.errors == pytest.approx(np.sqrt(np.diag(covariance)))
 
 
@@ -56,11 +61,12 @@ def test_choose_finds_how_many_terms_there_are() -> None:
     candidates = ranking(masks, 30)
     values = parity_columns(masks, candidates.members[:6]) @ np.linspace(2, 1, 6)
     folds = assign_folds(masks, rng, 5)
-    choice, out_of_fold = choose([candidates] * 5, masks, values, folds)
+    sample = Sample.of(masks, folds)
+    choice, out_of_fold = choose([candidates] * 5, sample, values)
     assert out_of_fold[folds >= 0] == pytest.approx(values[folds >= 0], abs=0.2)
     assert choice.size in (5, 7)  # the lengths tried around 6
     noisy = values + rng.normal(size=400)
-    assert choose([candidates] * 5, masks, noisy, folds)[0].size < 15
+    assert choose([candidates] * 5, sample, noisy)[0].size < 15
 
 
 def test_ranking_breaks_ties_by_features_and_drops_zeros() -> None:

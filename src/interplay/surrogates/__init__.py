@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from interplay.errors import BadInput, unknown
+from interplay.metrics import bootstrap
 from interplay.surrogates.auto import Auto
 from interplay.surrogates.base import SparseSurrogate, Surrogate
 from interplay.surrogates.crossval import assign_folds
-from interplay.surrogates.evidence import Rows, TestedDesign, judge, uneven_weights
+from interplay.surrogates.evidence import judge, misfit_variance
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.proxyspex import ProxySpex
-from interplay.surrogates.sample import Sample
+from interplay.surrogates.rows import MaskDesign, Rows, target_names
+from interplay.surrogates.sample import Sample, mean_one
 from interplay.surrogates.targets import Surrogates
 from interplay.value_function import BoolArray, FloatArray, feature_names
 
@@ -57,7 +59,7 @@ def fit(
     targets: Sequence[str] | None = None,
     noise_var: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    design: str | TestedDesign | None = None,
+    design: str | MaskDesign | None = None,
     seed: int = 0,
 ) -> Any:  # which of the two depends on the shape of values, which types do not tell
     """Fit a surrogate to evaluations that one already has, and measure how far to trust it.
@@ -66,7 +68,7 @@ def fit(
     ----------
     masks
         bool ``(m, n)``, True = feature kept. A mask may occur several times: replicates of a value
-        function with noise.
+        function with noise. They share a fold; where ``noise_var`` is given, they are averaged.
     values
         float ``(m,)``, what the model gave under each mask; or ``(m, q)`` for q targets.
     method
@@ -78,14 +80,14 @@ def fit(
     noise_var
         variance of the noise in each value: a number, ``(m,)`` or ``(m, q)``. Rows count by
         1 / (misfit variance + noise variance), the misfit found by a first fit; faithfulness is
-        that of predicting the values *without* their noise.
+        that of predicting the values *without* their noise, error bars include it.
     weights
-        float ``(m,)``, at least 0: how much each row matters, in the fit and in the evidence. Rows
-        of weight 0 take no part.
+        float ``(m,)``, at least 0: how much each row matters, in the fit and in the evidence (to
+        speak of another law than the masks were drawn from, say). Rows of weight 0 take no part.
     design
         the law that the masks were drawn from, which faithfulness then speaks of: a name, uniform
-        by default, or a design whose ``test`` masks were set aside; those are not trained on, and
-        faithfulness is measured on them.
+        by default, or a design. Rows with a mask that the design has set aside (``design.test``)
+        are not trained on: faithfulness is measured on them, and speaks of uniform masks.
     seed
         of every random choice. The order of the rows does not matter.
 
@@ -99,8 +101,8 @@ def fit(
     ------
     BadInput
         masks that are not boolean or not two-dimensional; values, noise or weights of another
-        length, not finite, or negative; fewer than 10 different masks (unless they are all 2^n); an
-        unknown method.
+        shape, or not finite; negative noise or weights, or no weight above 0; names that do not fit
+        the columns; fewer than 10 different masks (unless they are all 2^n); an unknown method.
 
     Examples
     --------
@@ -120,39 +122,72 @@ def fit(
     chosen = check_method(method)
     rows = Rows.checked(masks, values, noise_var, weights)
     names = feature_names(features, rows.masks.shape[1])
-    q = rows.values.shape[1]
-    labels = _target_names(targets, q)
-    aside = None
+    labels = target_names(targets, rows.values.shape[1])
+    aside, law = None, design if isinstance(design, str) else "uniform"
     if design is not None and not isinstance(design, str):
-        rows, aside = rows.set_aside(design)
+        (rows, aside), law = rows.set_aside(design), design.kind
+    if aside is not None:
+        aside, law = aside.canonical(), "uniform"
     _check_enough(rows.masks)
-    rows = rows.sorted()
-    fold_rng, fit_rng, evidence_rng = np.random.default_rng(seed).spawn(3)
-    sample = Sample(rows.masks, assign_folds(rows.masks, fold_rng))
-    if rows.weights is not None:
-        sample = sample.weigh(rows.weights)
+    rows = rows.canonical()
+    sample = Sample.of(
+        rows.masks, assign_folds(rows.masks, _stream(seed, 0)), rows.weights, rows.noise
+    )
+    draws = cache(lambda m: bootstrap(m, _stream(seed, 2)))
     with threadpool_limits(limits=1, user_api="blas"):
-        fits = chosen.fit_targets(sample, rows.values, deepcopy(fit_rng))
+        fits = _fit_targets(chosen, sample, rows.values, lambda: _stream(seed, 1))
         for j, fitted in enumerate(fits):
-            uneven = uneven_weights(sample, rows.values[:, j], fitted.out_of_fold, rows.noise(j))
-            if uneven is not None and fitted.fitted_method != "exact":
-                (fits[j],) = chosen.fit_targets(
-                    sample.weigh(uneven), rows.values[:, [j]], deepcopy(fit_rng)
-                )
-    law = "uniform" if design is None or aside is not None else str(design)
-    for j, fitted in enumerate(fits):
-        fitted.features = names
-        judge(fitted, sample, rows, aside, j, law, deepcopy(evidence_rng))
-    return fits[0] if q == 1 else Surrogates(dict(zip(labels, fits, strict=True)))
+            held, predicted = rows, fitted.out_of_fold
+            if aside is not None:
+                held, predicted = aside, fitted.predict(aside.masks)
+            tested = np.isfinite(predicted)
+            fitted.features = names
+            judge(
+                fitted,
+                held.values[tested, j],
+                predicted[tested],
+                None if held.noise is None else held.noise[tested, j],
+                mean_one(held.weights[tested]),
+                law,
+                draws,
+            )
+    return fits[0] if len(fits) == 1 else Surrogates(dict(zip(labels, fits, strict=True)))
 
 
-def _target_names(targets: Sequence[str] | None, q: int) -> tuple[str, ...]:
-    if targets is None:
-        return tuple(map(str, range(q)))
-    names = () if isinstance(targets, str) else tuple(map(str, targets))
-    if len(names) != q or len(set(names)) != q:
-        raise BadInput(f"targets must be {q} different names, one per column; got {targets!r}")
-    return names
+def _stream(seed: int, which: int) -> np.random.Generator:
+    """One of the streams of random numbers, from its beginning: folds, fit, evidence."""
+    return np.random.default_rng(seed).spawn(3)[which]
+
+
+def _fit_targets(
+    chosen: type[Surrogate],
+    sample: Sample,
+    values: FloatArray,
+    stream: Callable[[], np.random.Generator],
+) -> list[Surrogate]:
+    """Fit all targets: at once those whose rows count alike, one by one those of uneven noise.
+
+    Of the latter, rows are first weighed as if nothing were known but the noise; what that pilot
+    leaves over on held-out rows says how they are to be weighed.
+    """
+    fits: dict[int, Surrogate] = {}
+    noise = np.zeros((1, values.shape[1])) if sample.noise is None else sample.noise
+    uneven = np.ptp(noise, axis=0) > 1e-9 * noise.max(axis=0)
+    if not uneven.all():
+        even = np.flatnonzero(~uneven).tolist()
+        together = chosen.fit_targets(sample.for_targets(even), values[:, even], stream())
+        fits.update(zip(even, together, strict=True))
+    for j in np.flatnonzero(uneven).tolist():
+        one, column = sample.for_targets([j]), np.ascontiguousarray(values[:, [j]])
+        predicted = np.full(len(column), np.median(column))
+        for _ in range(2):
+            told = np.isfinite(predicted)
+            misfit = misfit_variance(
+                (column[:, 0] - predicted)[told], noise[told, j], sample.importance[told]
+            )
+            (fits[j],) = chosen.fit_targets(one.for_misfit(misfit), column, stream())
+            predicted = fits[j].out_of_fold
+    return [fits[j] for j in range(values.shape[1])]
 
 
 def _check_enough(masks: BoolArray) -> None:

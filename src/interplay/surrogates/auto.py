@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from interplay.metrics import r_squared
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
 from interplay.surrogates.crossval import errors_of_others
@@ -38,13 +39,15 @@ class Auto(Surrogate):
     ) -> list[Self]:
         if is_complete(sample.masks):
             return [cls._of(fitted, {}) for fitted in Exact.fit_targets(sample, values, rng)]
-        fits = [
+        members = [
             member.fit_targets(sample, values, child)
             for member, child in zip(MEMBERS, rng.spawn(len(MEMBERS)), strict=True)
         ]
         return [
-            cls._choose(sample, column, members)
-            for column, *members in zip(values.T, *fits, strict=True)
+            cls._choose(sample, j, column, of_target)
+            for j, (column, *of_target) in enumerate(
+                zip(np.ascontiguousarray(values.T), *members, strict=True)
+            )
         ]
 
     @classmethod
@@ -54,28 +57,27 @@ class Auto(Surrogate):
         return fitted
 
     @classmethod
-    def _choose(cls, sample: Sample, values: FloatArray, members: Sequence[Surrogate]) -> Self:
-        folds = sample.folds
+    def _choose(
+        cls, sample: Sample, j: int, values: FloatArray, members: Sequence[Surrogate]
+    ) -> Self:
+        folds = np.maximum(sample.folds, 0)
         tested = np.isfinite(members[0].out_of_fold)
-        errors = np.zeros((max(folds.max() + 1, 1), len(members)))
-        for j, member in enumerate(members):
-            squares = np.square(values - member.out_of_fold)[tested]
-            if sample.weights is not None:
-                squares = squares * sample.weights[tested]
-            errors[:, j] = np.bincount(np.maximum(folds[tested], 0), squares, len(errors))
-        scores = {}
-        of_mean = np.square(values[tested] - values[tested].mean())
-        if sample.weights is not None:
-            of_mean = of_mean * sample.weights[tested]
-        variance = float(of_mean.sum())
-        if variance > 0:
-            scores = {
-                member.method: 1 - float(error) / variance
-                for member, error in zip(members, errors.sum(axis=0), strict=True)
-            }
+        weights = sample.weights[tested]
+        errors = np.zeros((folds.max() + 1, len(members)))
+        for i, member in enumerate(members):
+            squares = weights * np.square(values - member.out_of_fold)[tested]
+            errors[:, i] = np.bincount(folds[tested], squares, len(errors))
+        noise = None if sample.noise is None else sample.noise[tested, j]
+        scores = {
+            member.method: r_squared(
+                values[tested], member.out_of_fold[tested], noise_var=noise, weights=weights
+            )
+            for member in members
+            if np.ptp(values[tested]) > 0
+        }
         fitted = cls._of(members[errors.sum(axis=0).argmin()], scores)
         # as in the evidence of a member: who predicts a fold was chosen on the others
-        best = errors_of_others(errors).argmin(axis=1)[np.maximum(folds, 0)]
+        best = errors_of_others(errors).argmin(axis=1)[folds]
         fitted.out_of_fold = np.choose(best, [member.out_of_fold for member in members])
         return fitted
 

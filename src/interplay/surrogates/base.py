@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
 from interplay.metrics import Estimate
+from interplay.packing import PackedArray
 from interplay.spectrum import Spectrum
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
@@ -17,8 +21,8 @@ class Surrogate(ABC):
     """A cheap function of the mask that imitates the value function.
 
     Adding one is one file with a subclass, and one line in :data:`interplay.surrogates.METHODS`.
-    ``interplay.fit`` hands ``fit`` checked rows in a canonical order and fills in ``features`` and
-    ``faithfulness``.
+    ``interplay.fit`` hands ``fit_targets`` checked rows in a canonical order and fills in
+    ``features``, ``faithfulness`` and ``noise``.
 
     Attributes
     ----------
@@ -31,9 +35,9 @@ class Surrogate(ABC):
     noise
         what the noise of the values means for this fit, in sentences; empty where there is none.
     out_of_fold
-        float ``(m,)``, set by ``fit``: for every row what models predict that were not trained on
-        its fold, settings chosen on the other folds; NaN for rows in no fold. Faithfulness is
-        measured on these, and ``"auto"`` compares its members by them.
+        float ``(m,)``, set by ``fit_targets``: for every row of the sample what models predict that
+        were not trained on its fold, settings chosen on the other folds; NaN for rows in no fold.
+        Faithfulness is measured on these, and ``"auto"`` compares its members by them.
     """
 
     method: ClassVar[str]
@@ -50,7 +54,7 @@ class Surrogate(ABC):
         """Fit finite values, float64 ``(m, q)``; return one surrogate per target.
 
         Several targets come together so that work that the masks alone decide is done once. What is
-        found for a target must not depend on which others there are.
+        found for a target must not depend, to the last bit, on which others there are.
         """
 
     @abstractmethod
@@ -80,17 +84,6 @@ class SparseSurrogate(Surrogate):
 
     series: Spectrum
 
-    @classmethod
-    def constant(cls, sample: Sample, values: FloatArray) -> Self | None:
-        """Return the mean where values do not vary or masks are too few to learn from."""
-        location, spread = float(values.mean()), float(values.std())
-        if spread > 1e-12 * max(1.0, abs(location)) and sample.k > 1:
-            return None
-        fitted = cls()
-        fitted.series = Spectrum({(): location}, sample.n, errors={(): 0.0})
-        fitted.out_of_fold = np.full(len(values), location)
-        return fitted
-
     def predict(self, masks: BoolArray) -> FloatArray:
         return self.series.predict(masks)
 
@@ -115,3 +108,61 @@ class SparseSurrogate(Surrogate):
             f"{terms} term{'s' if terms > 1 else ''}; share of their variance by order: {shares}."
         )
         return sentences
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """What a regression on parities found, on the scale that it was given.
+
+    Attributes
+    ----------
+    packed
+        uint64 ``(t, words)``: the terms, the constant first.
+    coefficients, errors
+        float64 ``(t,)``; the errors are standard errors.
+    out_of_fold
+        float64 ``(m,)``: see :class:`Surrogate`.
+    """
+
+    packed: PackedArray
+    coefficients: FloatArray
+    errors: FloatArray
+    out_of_fold: FloatArray
+
+
+class RegressionSurrogate(SparseSurrogate):
+    """A sparse series that is found by regression on targets of mean 0 and variance 1.
+
+    A target that does not vary, or that has too few masks to learn from, becomes its mean: that is
+    settled here for all methods.
+    """
+
+    @classmethod
+    @abstractmethod
+    def regress(
+        cls, sample: Sample, targets: list[FloatArray], rng: np.random.Generator
+    ) -> Iterator[Regression]:
+        """Yield what is found for each target, float64 ``(m,)``, in a sample of 2 or more folds."""
+
+    @classmethod
+    def fit_targets(
+        cls, sample: Sample, values: FloatArray, rng: np.random.Generator
+    ) -> list[Self]:
+        fits, varying = [cls() for _ in values.T], []
+        for fitted, column in zip(fits, np.ascontiguousarray(values.T), strict=True):
+            location, spread = sample.mean(column), math.sqrt(sample.variance(column))
+            if spread > 1e-12 * max(1.0, abs(location)) and sample.k > 1:
+                varying.append((fitted, location, spread, (column - location) / spread))
+            else:
+                fitted.series = Spectrum({(): location}, sample.n, errors={(): 0.0})
+                fitted.out_of_fold = np.full(len(column), location)
+        if varying:
+            found = cls.regress(sample, [target for *_, target in varying], rng)
+            for (fitted, location, spread, _), one in zip(varying, found, strict=True):
+                coefficients = spread * one.coefficients
+                coefficients[0] += location
+                fitted.series = Spectrum.from_packed(
+                    one.packed, coefficients, sample.n, standard_errors=spread * one.errors
+                )
+                fitted.out_of_fold = location + spread * one.out_of_fold
+        return fits

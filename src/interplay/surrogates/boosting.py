@@ -116,16 +116,18 @@ def boost(
     groups: NDArray[np.intp],
     rng: np.random.Generator,
     options: BoostingOptions,
-    families: NDArray[np.intp] | None = None,
-) -> Trees:
-    """Grow one ensemble of trees per column of ``targets``.
+) -> list[Trees]:
+    """Grow one ensemble of trees per column of each of ``targets``.
+
+    What is grown for one of ``targets`` does not depend, to the last bit, on the others: matrix
+    products are made one by one in equal shapes, and each stops growing when it would alone.
 
     Parameters
     ----------
     masks
         bool ``(m, n)``.
     targets
-        float ``(m, b)``, best scaled to unit variance (the trees work in float32).
+        float ``(q, m, b)``, best scaled to unit variance (the trees work in float32).
     train, judge
         float ``(m, b)``: weight of a row in growing ensemble b, and in judging it.
     groups
@@ -134,75 +136,50 @@ def boost(
         part in it; an ensemble alone in its group judges itself.
     rng
         source of the features that may be split in each round.
-    families
-        int ``(b,)``: ensembles that stop growing together, whole groups; one family by default.
-        What one family becomes does not depend on the others.
     """
-    n = masks.shape[1]
+    n, (q, _, b) = masks.shape[1], targets.shape
     columns = np.ascontiguousarray(masks.T, dtype=np.float32)
     target, weight = targets.astype(np.float32), train.astype(np.float32)
     judging = judge.astype(np.float32)
-    base = (target * weight).sum(axis=0) / weight.sum(axis=0)
-    residual = target - base
-    rounds = np.zeros(len(base), np.intp)
-    errors = [(np.square(residual) * judging).sum(axis=0, dtype=np.float64)]
-    grown: list[tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]] = []
+    base = (target * weight).sum(axis=1) / weight.sum(axis=0)
+    residual = target - base[:, None]
+    errors = np.empty((q, options.rounds + 1, b))
+    errors[:, 0] = (np.square(residual) * judging).sum(axis=1, dtype=np.float64)
+    grown: list[list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = [[] for _ in range(q)]
     allowed = max(1, round(options.feature_share * n))
     together = (groups[:, None] == groups).astype(np.float64)
-    family = np.zeros(len(base), np.intp) if families is None else families
-    growing = np.arange(len(base))
-    while len(growing):
+    growing = np.arange(q)
+    for done in range(1, options.rounds + 1):
         subset = np.sort(rng.permutation(n)[:allowed])
-        # take, not [:, growing]: that gives another memory layout, and sums other last bits
-        heavy = weight.take(growing, axis=1)
         features, leaves, leaf = _grow(
-            masks,
-            columns[subset],
-            subset,
-            residual.take(growing, axis=1) * heavy,
-            heavy,
-            options,
+            masks, columns[subset], subset, residual * weight, weight, options
         )
-        residual[:, growing] -= np.take_along_axis(leaves, leaf.T, axis=1).T
-        grown.append((growing, features, leaves))
-        errors.append((np.square(residual) * judging).sum(axis=0, dtype=np.float64))
-        best = (np.array(errors) @ together).argmin(axis=0)
-        waiting = len(grown) - best < options.patience
-        last = len(grown) >= options.rounds
-        for one in np.unique(family[growing]):
-            own = np.flatnonzero(family == one)
-            if last or not waiting[own].any():
-                rounds[own] = _rounds(np.array(errors)[:, own], together[np.ix_(own, own)])
-                growing = np.setdiff1d(growing, own)
-    return _trees(grown, rounds, base.astype(np.float64))
-
-
-def _rounds(errors: FloatArray, together: FloatArray) -> NDArray[np.intp]:
-    """Rounds to keep: those with the least error of the others in the group."""
+        residual -= np.take_along_axis(leaves.transpose(0, 2, 1), leaf, axis=1)
+        errors[growing, done] = (np.square(residual) * judging).sum(axis=1, dtype=np.float64)
+        for one, nodes, ends in zip(growing.tolist(), features, leaves, strict=True):
+            grown[one].append((nodes, ends))
+        by_group = errors[growing, : done + 1] @ together
+        waiting = (done - by_group.argmin(axis=1) < options.patience).any(axis=1)
+        if not waiting.all():
+            growing, residual = growing[waiting], residual[waiting]
+            if not len(growing):
+                break
     alone = together.sum(axis=0) == 1
-    others = errors @ (together - np.diag(~alone))
-    rounds: NDArray[np.intp] = others.argmin(axis=0)
-    return rounds
-
-
-def _trees(
-    grown: list[tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]],
-    rounds: NDArray[np.intp],
-    base: FloatArray,
-) -> Trees:
-    """Gather the trees of every round that their ensembles keep."""
-    kept = [rounds[which] > born for born, (which, _, _) in enumerate(grown)]
-    _, features, leaves = grown[0]
-    return Trees(
-        features=np.concatenate(
-            [features[:0], *(f[keep] for keep, (_, f, _) in zip(kept, grown, strict=True))]
-        ),
-        leaves=np.concatenate(
-            [leaves[:0], *(x[keep] for keep, (_, _, x) in zip(kept, grown, strict=True))]
-        ).astype(np.float64),
-        ensemble=np.concatenate([w[keep] for keep, (w, _, _) in zip(kept, grown, strict=True)]),
-        base=base,
-    )
+    forests = []
+    for one, rounds in enumerate(map(len, grown)):
+        others = errors[one, : rounds + 1] @ (together - np.diag(~alone))
+        born, ensemble = np.nonzero(np.arange(rounds)[:, None] < others.argmin(axis=0))
+        forests.append(
+            Trees(
+                features=np.array([features for features, _ in grown[one]])[born, ensemble],
+                leaves=np.array([leaves for _, leaves in grown[one]])[born, ensemble].astype(
+                    np.float64
+                ),
+                ensemble=ensemble,
+                base=base[one].astype(np.float64),
+            )
+        )
+    return forests
 
 
 def _grow(
@@ -213,46 +190,63 @@ def _grow(
     weight: NDArray[np.float32],
     options: BoostingOptions,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.intp]]:
-    """Grow one tree per column of ``residual``: features, leaf values, the leaf of every row."""
-    m, b = residual.shape
+    """Grow one tree per column of ``residual`` ``(q, m, b)``.
+
+    Returns features ``(q, b, 2^depth - 1)``, leaf values ``(q, b, 2^depth)``, and the leaf of every
+    row ``(q, m, b)``.
+    """
+    q, m, b = residual.shape
     k, ridge, depth = len(subset), options.ridge, options.depth
     rows, trees = np.arange(m)[:, None], np.arange(b)
-    node = np.zeros((m, b), np.intp)
-    features = np.full((b, 2**depth - 1), -1, np.int32)
-    # sums of residual and weight: per node, and of its rows that keep feature j: (j, tree, node)
-    total, count = residual.sum(0)[:, None], weight.sum(0)[:, None]
+    each = np.arange(q)[:, None, None]
+    node = np.zeros((q, m, b), np.intp)
+    features = np.full((q, b, 2**depth - 1), -1, np.int32)
+    # sums of residual and weight: per node, and of its rows that keep feature j: (q, j, tree, node)
+    total, count = (
+        residual.sum(axis=1)[:, :, None],
+        np.repeat(weight.sum(axis=0)[None, :, None], q, 0),
+    )
     value = total / (count + ridge)
-    both = np.concatenate([residual, weight], axis=1)
-    kept_total, kept_count = (columns @ both).reshape(k, 2, b, 1).transpose(1, 0, 2, 3)
+    both = np.concatenate([residual, np.repeat(weight[None], q, 0)], axis=2)
+    kept = (columns @ both).reshape(q, k, 2, b, 1)
+    kept_total, kept_count = kept[:, :, 0], kept[:, :, 1]
     for d in range(depth):
         width = 2**d
         if d:
             left = _left_sums(columns, residual, weight, node, width // 2)
-            kept_total = _children(kept_total, left[:, 0])
-            kept_count = _children(kept_count, left[:, 1])
+            kept_total = _children(kept_total, left[:, :, 0])
+            kept_count = _children(kept_count, left[:, :, 1])
+        rest = count[:, None] - kept_count
         gain = np.square(kept_total) / (kept_count + ridge)
-        gain += np.square(total - kept_total) / (count - kept_count + ridge)
-        gain[(kept_count < options.min_rows) | (count - kept_count < options.min_rows)] = -1.0
-        best = gain.argmax(axis=0)
-        score = np.take_along_axis(gain, best[None], axis=0)[0]
+        gain += np.square(total[:, None] - kept_total) / (rest + ridge)
+        gain[(kept_count < options.min_rows) | (rest < options.min_rows)] = -1.0
+        best = gain.argmax(axis=1)
+        score = _at(gain, best)
         split = score > np.square(total) / (count + ridge) * (1 + 1e-6) + 1e-9
-        features[:, width - 1 : 2 * width - 1] = np.where(split, subset[best], -1)
-        right_total = np.where(split, np.take_along_axis(kept_total, best[None], axis=0)[0], 0)
-        right_count = np.where(split, np.take_along_axis(kept_count, best[None], axis=0)[0], 0)
+        features[:, :, width - 1 : 2 * width - 1] = np.where(split, subset[best], -1)
+        right_total = np.where(split, _at(kept_total, best), 0)
+        right_count = np.where(split, _at(kept_count, best), 0)
         left_total, left_count = total - right_total, count - right_count
         # a node that is not split hands its value down to both children
-        value = np.stack(
-            [
-                np.where(split, left_total / (left_count + ridge), value),
-                np.where(split, right_total / (right_count + ridge), value),
-            ],
-            axis=-1,
-        ).reshape(b, 2 * width)
-        total = np.stack([left_total, right_total], axis=-1).reshape(b, 2 * width)
-        count = np.stack([left_count, right_count], axis=-1).reshape(b, 2 * width)
-        feature = features[trees, width - 1 + node]
+        value = _interleave(
+            np.where(split, left_total / (left_count + ridge), value),
+            np.where(split, right_total / (right_count + ridge), value),
+        )
+        total = _interleave(left_total, right_total)
+        count = _interleave(left_count, right_count)
+        feature = features[each, trees, width - 1 + node]
         node = 2 * node + (masks[rows, feature] & (feature >= 0))
     return features, value * np.float32(options.rate), node
+
+
+def _at(of_features: NDArray[np.float32], best: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The entries ``(q, b, nodes)`` of ``(q, k, b, nodes)`` at the best feature."""
+    return np.take_along_axis(of_features, best[:, None], axis=1)[:, 0]
+
+
+def _interleave(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Left and right children, side by side on the last axis."""
+    return np.stack([left, right], axis=-1).reshape(*left.shape[:-1], -1)
 
 
 def _left_sums(
@@ -262,15 +256,15 @@ def _left_sums(
     node: NDArray[np.intp],
     parents: int,
 ) -> NDArray[np.float32]:
-    """Sums over the left children, ``(k, 2, b, parents)``; the right ones follow by subtraction."""
-    m, b = residual.shape
-    in_left = (node[:, :, None] == 2 * np.arange(parents)).astype(np.float32)
-    stacked = np.empty((m, 2, b, parents), np.float32)
-    np.multiply(residual[:, :, None], in_left, out=stacked[:, 0])
-    np.multiply(weight[:, :, None], in_left, out=stacked[:, 1])
-    return (columns @ stacked.reshape(m, -1)).reshape(len(columns), 2, b, parents)
+    """Sums over the left children, ``(q, k, 2, b, parents)``; the right follow by subtraction."""
+    q, m, b = residual.shape
+    in_left = (node[..., None] == 2 * np.arange(parents)).astype(np.float32)
+    stacked = np.empty((q, m, 2, b, parents), np.float32)
+    np.multiply(residual[..., None], in_left, out=stacked[:, :, 0])
+    np.multiply(weight[:, :, None], in_left, out=stacked[:, :, 1])
+    sums = columns @ stacked.reshape(q, m, -1)
+    return sums.reshape(q, len(columns), 2, b, parents)
 
 
 def _children(parent: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.float32]:
-    k, b, parents = left.shape
-    return np.stack([left, parent - left], axis=-1).reshape(k, b, 2 * parents)
+    return _interleave(left, parent - left)

@@ -43,29 +43,25 @@ class Exact(SparseSurrogate):
                 f"got {len(np.unique(masks, axis=0))} different ones. "
                 'Evaluate the others, or use method="auto"'
             )
-        row, weights = _row_numbers(masks), sample.row_weights
+        row, weights = _row_numbers(masks), sample.weights
         total = np.bincount(row, weights, 2**n)
         fits = []
-        for column in values.T:
+        for j, column in enumerate(values.T):
             fitted = cls()
             mean = np.bincount(row, weights * column, 2**n) / total
             fitted.series = Spectrum.from_values(mean, n)
+            if sample.noise is not None:
+                noise = np.bincount(row, np.square(weights) * sample.noise[:, j], 2**n)
+                fitted._give_errors(noise / np.square(total))
             fitted.out_of_fold = column.copy()
             fits.append(fitted)
         return fits
 
-    def with_noise(self, sample: Sample, noise_var: FloatArray) -> None:
-        """Give the coefficients the standard error that noise in the values leaves them.
-
-        Every coefficient is the mean of 2^n values with a sign: all have the same error.
-        """
-        row, weights = _row_numbers(sample.masks), sample.row_weights
-        total = np.bincount(row, weights)
-        of_means = np.bincount(row, np.square(weights) * noise_var) / np.square(total)
-        error = float(np.sqrt(of_means.sum()) / len(of_means))
+    def _give_errors(self, noise: FloatArray) -> None:
+        """Every coefficient is the mean of 2^n values, each with a sign: all have one error."""
         self.series = Spectrum.from_packed(
             self.series.packed,
             self.series.coefficients,
-            sample.n,
-            standard_errors=np.full(len(self.series), error),
+            self.series.n,
+            standard_errors=np.full(len(self.series), np.sqrt(noise.sum()) / len(noise)),
         )

@@ -3,11 +3,11 @@
 The candidates come in falling order of a weight w (their size in the model that proposed them), and
 the penalty of a term grows as its weight falls: minimise
 
-    sum_rows (y - c - sum_j b_j chi_j)^2  +  penalty * sum_j (b_j / s_j)^2
+    sum_rows v (y - c - sum_j b_j chi_j)^2  +  penalty * sum_j (b_j / s_j)^2
 
-over b and the free constant c, with s_j = (w_j / w_0)^gamma. One Cholesky factor of the scaled Gram
-matrix serves every shorter list, because the factor of a leading block is the leading block of the
-factor.
+over b and the free constant c, with v the weight of a row and s_j = (w_j / w_0)^gamma. One Cholesky
+factor of the scaled Gram matrix serves every shorter list, because the factor of a leading block is
+the leading block of the factor.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from scipy.linalg import cholesky, solve_triangular
 from interplay.packing import PackedArray, pack_members
 from interplay.surrogates.boosting import Members
 from interplay.surrogates.crossval import errors_of_others
+from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 from interplay.walsh import parities
 
@@ -109,25 +110,22 @@ def sizes(limit: int) -> list[int]:
 
 
 def choose(
-    rankings: list[Ranking],
-    masks: BoolArray,
-    values: FloatArray,
-    folds: NDArray[np.intp],
-    weights: FloatArray | None = None,
+    rankings: list[Ranking], sample: Sample, values: FloatArray
 ) -> tuple[Choice, FloatArray]:
     """Return the best setting by cross-validation, and held-out predictions ``(m,)``.
 
     ``rankings[k]`` was made without fold k. Its predictions for fold k are made with the setting
     that is best on the other folds; rows in no fold get NaN.
     """
+    folds, weights = sample.folds, sample.weights
     limit = min(len(ranking.weights) for ranking in rankings)
     lengths = sizes(limit)
     predicted = np.full((len(lengths), len(GAMMAS_AND_PENALTIES), len(values)), np.nan)
     squared = np.zeros((len(rankings), len(lengths), len(GAMMAS_AND_PENALTIES)))
     for fold, ranking in enumerate(rankings):
         test = folds == fold
-        columns = parity_columns(masks, ranking.members[:limit])
-        system = _System(columns[~test], values[~test], _of(weights, ~test))
+        columns = parity_columns(sample.masks, ranking.members[:limit])
+        system = _System(columns[~test], values[~test], weights[~test])
         unseen = columns[test] - system.mean
         for j, (gamma, penalty) in enumerate(GAMMAS_AND_PENALTIES):
             solutions = system.solve(ranking.scale(gamma)[:limit], penalty, lengths)
@@ -135,16 +133,16 @@ def choose(
                 predicted[i, j, test] = system.target_mean + (
                     unseen[:, : len(coefficients)] @ coefficients
                 )
-        errors = np.square(predicted[:, :, test] - values[test])
-        squared[fold] = (errors if weights is None else errors * weights[test]).sum(axis=2)
-    negligible = NEGLIGIBLE * float(values.var()) * (folds >= 0).sum()
+        squares = np.square(predicted[:, :, test] - values[test])
+        squared[fold] = (squares * weights[test]).sum(axis=2)
+    negligible = NEGLIGIBLE * sample.variance(values) * sample.tested
     out_of_fold = np.full(len(values), np.nan)
     for fold, others in enumerate(errors_of_others(squared)):
         out_of_fold[folds == fold] = predicted[*_best(others, negligible), folds == fold]
     total = squared.sum(axis=0)
     i, j = _best(total, negligible)
     gamma, penalty = GAMMAS_AND_PENALTIES[j]
-    error = float(total[i, j] / (folds >= 0).sum())
+    error = float(total[i, j] / sample.tested)
     return Choice(lengths[i], gamma, float(penalty), error), out_of_fold
 
 
@@ -155,13 +153,7 @@ def _best(errors: FloatArray, negligible: float) -> tuple[int, int]:
     return i, int(errors[i].argmin())
 
 
-def refit(
-    ranking: Ranking,
-    masks: BoolArray,
-    values: FloatArray,
-    choice: Choice,
-    weights: FloatArray | None = None,
-) -> Refit:
+def refit(ranking: Ranking, sample: Sample, values: FloatArray, choice: Choice) -> Refit:
     """Fit the first ``choice.size`` terms to all rows.
 
     The errors are those of the Gaussian posterior that the ridge penalty stands for, with the
@@ -169,41 +161,38 @@ def refit(
     """
     k = min(choice.size, len(ranking.weights))
     members, scale = ranking.members[:k], ranking.scale(choice.gamma)[:k]
-    system = _System(parity_columns(masks, members), values, weights)
+    system = _System(parity_columns(sample.masks, members), values, sample.weights)
     (coefficients,) = system.solve(scale, choice.penalty, [k])
     factor = system.factor(scale, choice.penalty)
     inverse = solve_triangular(factor, np.diag(scale), lower=True, check_finite=False)
-    errors = np.sqrt(choice.error) * np.sqrt(np.square(inverse).sum(axis=0))
+    noise = sample.inflation * choice.error
+    errors = np.sqrt(noise) * np.sqrt(np.square(inverse).sum(axis=0))
     return Refit(
         constant=float(system.target_mean - system.mean @ coefficients),
-        constant_error=float(np.sqrt(choice.error / len(values))),
+        constant_error=float(np.sqrt(noise / len(values))),
         members=members,
         coefficients=coefficients,
         errors=errors,
     )
 
 
-def _of(weights: FloatArray | None, rows: BoolArray) -> FloatArray | None:
-    return None if weights is None else weights[rows]
-
-
 class _System:
     """Centred normal equations of one training set."""
 
     def __init__(
-        self, columns: NDArray[np.float32], values: FloatArray, weights: FloatArray | None
+        self, columns: NDArray[np.float32], values: FloatArray, weights: FloatArray
     ) -> None:
-        if weights is None:
-            self.mean, self.target_mean = columns.mean(axis=0, dtype=np.float64), values.mean()
-            products: FloatArray = (columns.T @ columns).astype(np.float64)
-            self.gram = products - len(columns) * np.outer(self.mean, self.mean)
-            self.moment = (values - self.target_mean) @ columns
-            return
         total = weights.sum()
-        self.mean, self.target_mean = weights @ columns / total, weights @ values / total
-        heavy = columns * weights.astype(np.float32)[:, None]
-        self.gram = (columns.T @ heavy).astype(np.float64) - total * np.outer(self.mean, self.mean)
+        self.target_mean = (weights * values).sum() / total
         self.moment = (weights * (values - self.target_mean)) @ columns
+        if (weights == 1.0).all():
+            self.mean = columns.mean(axis=0, dtype=np.float64)
+            products: FloatArray = (columns.T @ columns).astype(np.float64)
+        else:  # no longer sums of whole numbers: float32 would not do
+            weighted = weights[:, None] * columns
+            self.mean = weighted.sum(axis=0) / total
+            products = weighted.T @ columns.astype(np.float64)
+        self.gram = products - total * np.outer(self.mean, self.mean)
 
     def factor(self, scale: FloatArray, penalty: float) -> FloatArray:
         matrix = self.gram * np.outer(scale, scale)

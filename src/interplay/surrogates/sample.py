@@ -1,7 +1,8 @@
-"""What a fit knows of its rows: the masks, their folds, how much each counts."""
+"""What a fit knows of its rows: made once, shared by all targets, members and folds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,17 +12,58 @@ from numpy.typing import NDArray
 from interplay.value_function import BoolArray, FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
-    """Masks bool ``(m, n)`` in canonical order, and their folds int ``(m,)``.
+    """The rows that are trained on, in a canonical order.
 
-    ``folds`` is what :func:`interplay.surrogates.crossval.assign_folds` returns. ``weights``, float
-    ``(m,)`` with mean 1, say how much a row counts; None where all count the same.
+    Attributes
+    ----------
+    masks
+        bool ``(m, n)``.
+    folds
+        int ``(m,)``, of :func:`interplay.surrogates.crossval.assign_folds`; -1 is never tested.
+    importance
+        float64 ``(m,)`` with mean 1: how often a row stands for its like in the law of the masks.
+    weights
+        float64 ``(m,)`` with mean 1: importance times the precision of the value. This is what
+        counts in all that is fitted, and in every choice between fits. The variance of a value
+        about the surrogate is taken to be inverse to its precision.
+    noise
+        float64 ``(m, q)``: variance of the noise in each value of each target; None where there is
+        no noise.
+
+    Rows that count alike have weights of exactly 1.0, and multiplying by those changes no bit: so
+    there is one piece of code for weighted and for plain rows.
     """
 
     masks: BoolArray
     folds: NDArray[np.intp]
-    weights: FloatArray | None = None
+    importance: FloatArray
+    weights: FloatArray
+    noise: FloatArray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        masks: BoolArray,
+        folds: NDArray[np.intp],
+        importance: FloatArray | None = None,
+        noise: FloatArray | None = None,
+    ) -> Sample:
+        """Return the sample in which every value is equally precise."""
+        weights = np.ones(len(masks)) if importance is None else mean_one(importance)
+        return cls(masks, folds, weights, weights, noise)
+
+    def for_targets(self, columns: Sequence[int]) -> Sample:
+        """Return the same rows for some of the targets."""
+        if self.noise is None:
+            return self
+        return replace(self, noise=np.ascontiguousarray(self.noise[:, columns]))
+
+    def for_misfit(self, misfit: float) -> Sample:
+        """Return the sample of one target whose rows weigh importance / (misfit + noise)."""
+        assert self.noise is not None
+        return replace(self, weights=mean_one(self.importance / (misfit + self.noise[:, 0])))
 
     @property
     def n(self) -> int:
@@ -35,19 +77,37 @@ class Sample:
 
     @cached_property
     def signs(self) -> FloatArray:
-        """Order-1 parities ``(m, n)``: -1 where the feature is kept, +1 where it is not."""
+        """Parities of single features ``(m, n)``: -1 where the feature is kept, +1 where not."""
         signs: FloatArray = 1.0 - 2.0 * self.masks.astype(np.float64)
         return signs
 
     @property
-    def row_weights(self) -> FloatArray:
-        """The weights, ones where all rows count the same."""
-        return np.ones(len(self.masks)) if self.weights is None else self.weights
+    def tested(self) -> float:
+        """Weight of all rows that are in a fold."""
+        return float(self.weights[self.folds >= 0].sum())
 
-    def weigh(self, weights: FloatArray) -> Sample:
-        """Return the same rows with other weights, scaled to mean 1."""
-        return replace(self, weights=weights / weights.mean())
+    @property
+    def inflation(self) -> float:
+        """By how much unequal importance raises the variance of what is fitted (Kish, 1965)."""
+        return float(np.square(self.importance).mean())
 
-    def of(self, rows: BoolArray) -> FloatArray | None:
-        """Return the weights of some rows."""
-        return None if self.weights is None else self.weights[rows]
+    def mean(self, values: FloatArray) -> float:
+        """Weighted mean of values ``(m,)``."""
+        return float((self.weights * values).sum() / self.weights.sum())
+
+    def variance(self, values: FloatArray) -> float:
+        """Weighted variance of values ``(m,)``."""
+        squares = np.square(values - self.mean(values))
+        return float((self.weights * squares).sum() / self.weights.sum())
+
+
+def mean_one(weights: FloatArray) -> FloatArray:
+    """Return weights scaled to mean 1; equal ones are exactly 1.
+
+    >>> mean_one(np.array([1.0, 3.0])), mean_one(np.array([0.1, 0.1, 0.1]))
+    (array([0.5, 1.5]), array([1., 1., 1.]))
+    """
+    if (weights == weights[:1]).all():
+        return np.ones(len(weights))
+    scaled: FloatArray = weights / weights.mean()
+    return scaled
