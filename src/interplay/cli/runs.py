@@ -210,6 +210,9 @@ def merge(other: Path, /, *, store: Path = Path("runs.db")) -> None:
         )
     if merged.damaged:
         print(f"damaged batches of {other} that were not taken in: {merged.damaged:,}")
+    if merged.unreadable:
+        print(f"{other} could not be read everywhere:")
+        _list(merged.unreadable)
     if merged.refused:
         raise BadInput("; ".join(merged.refused) + f". These were not taken in from {other}")
 

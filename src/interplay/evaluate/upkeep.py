@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, StoreError
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
 from interplay.evaluate.functions import Function, Row
-from interplay.evaluate.schema import TROUBLE
+from interplay.evaluate.schema import DAMAGED, TROUBLE, refuse
 from interplay.evaluate.store import Store, now
 
 MOST_PROBLEMS: Final = 20
@@ -34,67 +34,116 @@ class Verification:
 
 def verify(store: Store) -> Verification:
     """Check every page, checksum and name in a store; nothing is changed."""
-    found = _damage(store)
-    with store.guarded("read"):
-        told = store._connection.execute(f"PRAGMA integrity_check({MOST_PROBLEMS})").fetchall()
-    structure = [f"the file's structure: {line}" for (line,) in told if line != "ok"]
-    return Verification(found.sound, found.functions, structure + found.problems)
+    check = f"PRAGMA integrity_check({MOST_PROBLEMS})"
+    try:
+        told = [line for (line,) in store._connection.execute(check).fetchall() if line != "ok"]
+    except TROUBLE as error:
+        told = [_unreadable(store, error)]
+    structure = [f"the file's structure: {line}" for line in told]
+    damage = _damage(store)
+    return Verification(damage.sound, damage.functions, structure + damage.problems)
 
 
 @dataclass
 class _Damage:
+    """What every row of a store tells; the problems in words, and what to do about them."""
+
     functions: int = 0
     sound: int = 0  # evaluations
     problems: list[str] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)  # to delete
     nameless: list[tuple[int, Row]] = field(default_factory=list)  # to write again
     empty: list[int] = field(default_factory=list)  # functions to delete
+    unreadable: list[str] = field(default_factory=list)  # nothing to do in this file
 
 
 def _damage(store: Store) -> _Damage:
-    """Look at every row of a store."""
     damage = _Damage()
-    with store.guarded("read"):
-        rows = store._connection.execute(
-            "SELECT id, fingerprint, n, q, targets, features, subject, witness, created, checksum "
-            "FROM functions ORDER BY id"
-        ).fetchall()
-        for number, *columns, checksum in rows:
-            row = Row(*columns)
-            names_are_sound = row.checksum() == checksum
-            sound = 0
-            # where the entry itself is damaged, all its batches show it in their checksums
-            entry = Entry(number, str(row.fingerprint), *map(_width, (row.n, row.q)))
-            for batch_number, size, batch in batches.read(store._connection, entry):
-                if batch is None:
-                    damage.batches.append(batch_number)
-                    damage.problems.append(
-                        f"batch {batch_number} of {size} evaluations of {row.fingerprint}"
-                    )
-                else:
-                    sound += size
-            damage.functions += 1
-            damage.sound += sound
-            if not names_are_sound:
-                damage.problems.append(f"the names of {row.fingerprint}")
-                if sound:
-                    nameless = replace(
-                        row, targets=None, features=None, subject=None, witness=None, created=now()
-                    )
-                    damage.nameless.append((number, nameless))
-                else:
-                    damage.empty.append(number)
-        orphans = store._connection.execute(
-            "SELECT id FROM batches WHERE function NOT IN (SELECT id FROM functions)"
-        ).fetchall()
-    for (number,) in orphans:
-        damage.batches.append(number)
-        damage.problems.append(f"batch {number} of no value function")
+    entries = _entries(store, damage.unreadable)
+    sound = dict.fromkeys(entries, 0)
+    for number, function, size, batch in _batches(store, entries, damage.unreadable):
+        if batch is None:
+            of = entries[function].row.fingerprint if function in entries else "no value function"
+            damage.batches.append(number)
+            damage.problems.append(f"batch {number} of {size} evaluations of {of}")
+        else:
+            sound[function] += size
+    for number, (_, row, intact) in entries.items():
+        if not intact:
+            damage.problems.append(f"the names of {row.fingerprint}")
+            if sound[number]:
+                damage.nameless.append((number, row))
+            else:
+                damage.empty.append(number)
+    damage.problems += damage.unreadable
+    damage.functions, damage.sound = len(entries), sum(sound.values())
     return damage
 
 
-def _width(number: Any) -> int:
+# --- what can be read ---------------------------------------------------------------------------
+
+
+class _Function(NamedTuple):
+    entry: Entry
+    row: Row  # without its names where they are damaged
+    intact: bool
+
+
+def _entries(store: Store, unreadable: list[str]) -> dict[int, _Function]:
+    """Return the functions of a store by their numbers, as far as they can be read."""
+    columns = "fingerprint, n, q, targets, features, subject, witness, created"
+    functions = {}
+    for number, *read, checksum in _readable(store, "functions", columns, unreadable):
+        row = Row(*read)
+        intact = row.checksum() == checksum
+        if not intact:  # and if these are damaged, all their batches show it in their checksums
+            sizes = _size(row.n), _size(row.q)
+            row = Row(str(row.fingerprint), *sizes, None, None, None, None, created=now())
+        functions[number] = _Function(Entry(number, row.fingerprint, row.n, row.q), row, intact)
+    return functions
+
+
+def _size(number: Any) -> int:
     return number if isinstance(number, int) and number > 0 else 1
+
+
+def _batches(
+    store: Store, functions: dict[int, _Function], unreadable: list[str]
+) -> Iterator[tuple[int, int, Any, Batch | None]]:
+    """Yield the number, function and size of each batch, and the batch: None where damaged."""
+    columns = "function, size, replicate, seconds, created, tokens, usd, noise, masks, vals"
+    for number, function, size, *rest, checksum in _readable(store, "batches", columns, unreadable):
+        known = functions.get(function)
+        batch = None if known is None else batches.checked(known.entry, size, checksum, rest)
+        yield number, function, size, batch
+
+
+def _readable(
+    store: Store, table: str, columns: str, unreadable: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table that can be read, in order: number, columns, checksum."""
+    after = failures = 0
+    while failures < MOST_UNREADABLE:
+        try:
+            for row in store._connection.execute(
+                f"SELECT id, {columns}, checksum FROM {table} WHERE id > ? ORDER BY id", (after,)
+            ):
+                yield row
+                after, failures = row[0], 0
+            return
+        except TROUBLE as error:
+            told = _unreadable(store, error)
+            if not failures:
+                unreadable.append(f"a part of the table of {table}, after row {after}: {told}")
+            after, failures = after + 1, failures + 1
+
+
+def _unreadable(store: Store, error: Exception) -> str:
+    """Return what SQLite says of a file that is damaged; raise what it says of anything else."""
+    name = getattr(error, "sqlite_errorname", "")
+    if not name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR")):
+        refuse(store.path, "read", error)
+    return str(error)
 
 
 # --- pruning ------------------------------------------------------------------------------------
@@ -171,6 +220,8 @@ def _prune_damaged(store: Store, delete: bool) -> Pruned:
     with store.writing():
         store._connection.execute("REINDEX")
         damage = _damage(store)
+        if damage.unreadable:
+            raise StoreError(f"{store.path}: {damage.unreadable[0]}. {DAMAGED}")
         for number in damage.batches:
             store._connection.execute("DELETE FROM batches WHERE id = ?", (number,))
         for number, row in damage.nameless:
@@ -209,7 +260,9 @@ class Merged:
     refused
         functions that were not taken in, and why.
     damaged
-        batches that could not be read.
+        batches whose checksum does not match.
+    unreadable
+        parts of the file that could not be read.
     """
 
     functions: int = 0
@@ -219,6 +272,7 @@ class Merged:
     largest: float = 0.0
     refused: list[str] = field(default_factory=list)
     damaged: int = 0
+    unreadable: list[str] = field(default_factory=list)
 
 
 def merge(store: Store, other: Store) -> Merged:
@@ -227,22 +281,19 @@ def merge(store: Store, other: Store) -> Merged:
     Of a damaged store everything is taken in that can be read and is sound.
     """
     merged = Merged()
-    pairs = {}
-    for number, (entry, row) in _entries(other).items():
+    functions = _entries(other, merged.unreadable)
+    ours = {}
+    for number, (_, row, _) in functions.items():
         try:
-            pairs[number] = entry, _claimed(store, row)
+            ours[number] = _claimed(store, row)
         except BadInput as error:
             merged.refused.append(str(error))
-    merged.functions = len(pairs)
-    columns = "function, size, replicate, seconds, created, tokens, usd, noise, masks, vals"
-    for _, function, size, *rest, checksum in _readable(other, "batches", columns):
-        if function in pairs:
-            theirs, ours = pairs[function]
-            batch = batches.checked(theirs, size, checksum, rest)
-            if batch is None:
-                merged.damaged += 1
-            else:
-                _take(store, ours, batch, merged)
+    merged.functions = len(ours)
+    for _, function, _, batch in _batches(other, functions, merged.unreadable):
+        if batch is None:
+            merged.damaged += 1
+        elif function in ours:
+            _take(store, ours[function], batch, merged)
     return merged
 
 
@@ -278,32 +329,3 @@ def _take(store: Store, ours: Entry, batch: Batch, merged: Merged) -> None:
     merged.known += int(known.sum())
     merged.conflicts += int((difference > 0).sum())
     merged.largest = max(merged.largest, float(difference.max(initial=0.0)))
-
-
-def _entries(other: Store) -> dict[int, tuple[Entry, Row]]:
-    """Return the functions of a store that can be read, without their names where damaged."""
-    entries = {}
-    for number, *columns, checksum in _readable(
-        other, "functions", "fingerprint, n, q, targets, features, subject, witness, created"
-    ):
-        row = Row(*columns)
-        if row.checksum() != checksum:
-            row = Row(row.fingerprint, row.n, row.q, None, None, None, None, now())
-        if isinstance(row.fingerprint, str) and (_width(row.n), _width(row.q)) == (row.n, row.q):
-            entries[number] = Entry(number, row.fingerprint, row.n, row.q), row
-    return entries
-
-
-def _readable(other: Store, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows that can be read, in order: number, columns, checksum."""
-    after = failures = 0
-    while failures < MOST_UNREADABLE:
-        try:
-            for row in other._connection.execute(
-                f"SELECT id, {columns}, checksum FROM {table} WHERE id > ? ORDER BY id", (after,)
-            ):
-                yield row
-                after, failures = row[0], 0
-            return
-        except TROUBLE:
-            after, failures = after + 1, failures + 1
