@@ -205,8 +205,8 @@ def merge(other: Path, /, *, store: Path = Path("runs.db")) -> None:
     )
     if merged.conflicts:
         print(
-            f"{count(merged.conflicts, 'evaluation')} of those had another value in {other} (the "
-            f"largest difference is {merged.largest:.3g}); the ones of {store} were kept"
+            f"of those, {merged.conflicts:,} differ, by up to {merged.largest:.3g}: "
+            f"the values in {store} were kept"
         )
     if merged.damaged:
         print(f"damaged batches of {other} that were not taken in: {merged.damaged:,}")
