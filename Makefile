@@ -8,13 +8,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check wheel peers clean
+.PHONY: demo test test-faults check wheel peers clean
 
 demo: $(STAMP)
 	$(BIN)/interplay demo
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+# Long: runs that are killed, fail and meet a full disk; some four minutes.
+test-faults: $(STAMP)
+	INTERPLAY_FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
 
 check: $(STAMP)
 	$(BIN)/ruff check .

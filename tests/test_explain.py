@@ -170,3 +170,116 @@ def test_bad_input_is_refused_before_anything_is_paid_for(
 def test_bad_values_are_named(answer: object, message: str) -> None:
     with pytest.raises(ip.BadInput, match=message):
         ip.explain(answer, 10, budget=100, store=None)
+
+
+# --- several targets, replicates, budgets ---------------------------------------------------------
+
+
+def test_several_targets_from_the_same_calls(tmp_path: Path) -> None:
+    game = Game()
+    game.targets = ("sum", "pair")
+    answer = game.__call__
+
+    class Two(Game):
+        targets = ("all", "pair")
+
+        def __call__(self, masks: np.ndarray) -> np.ndarray:
+            return np.stack([answer(masks), 1.0 * (masks[:, 4] & masks[:, 5])], axis=1)
+
+    both = ip.explain(Two(), budget=200, store=tmp_path / "runs.db")
+    assert both.targets == ("all", "pair")
+    assert both.target_name == "all"
+    pair = both.target("pair")
+    assert pair.top(5, min_order=2)[0].names == ("w4", "w5")
+    assert pair.surrogate.predict(np.ones((1, 12), bool)) == pytest.approx([1.0], abs=0.1)
+    with pytest.raises(ip.BadInput, match="unknown target 'none'; valid: all, pair"):
+        both.target("none")
+    both.save(tmp_path / "run.json")
+    loaded = ip.load(tmp_path / "run.json")
+    assert loaded.to_dict() == both.to_dict()
+    assert loaded.target("pair").surrogate.spectrum(None) == pair.surrogate.spectrum(None)
+    assert loaded.evaluations is not None
+    np.testing.assert_array_equal(loaded.evaluations.values, both.evaluations.values)
+    assert ip.read_recording(tmp_path / "run.npz").targets == ("all", "pair")
+    page = both.report(tmp_path / "report.html").read_text("utf-8")
+    assert page.count('class="interplay-report"') == 2
+
+
+def test_replicates_tell_the_noise_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    class Noisy(Game):
+        noisy = True
+
+        def __call__(self, masks: np.ndarray) -> np.ndarray:
+            return super().__call__(masks) + rng.normal(scale=1.0, size=len(masks))
+
+    game = Noisy()
+    found = ip.explain(game, budget=900, replicates=3, store=tmp_path / "runs.db")
+    assert len(game.asked) == 900
+    assert (found.sample.masks, found.sample.replicates) == (300, 3)
+    assert found.finding.noise_var == pytest.approx(1 / 3, rel=0.2)
+    assert "Noise makes up" in " ".join(found.diagnostics())
+    assert found.faithfulness.value > 0.85
+    again = ip.explain(Noisy(), budget=900, replicates=3, store=tmp_path / "runs.db")
+    assert again.cost.calls == 0
+    assert again.spectrum == found.spectrum
+    with pytest.raises(ip.BudgetExceeded, match=r"at least 36 calls.*\(each mask 3 times\)"):
+        ip.explain(Noisy(), budget=30, replicates=3, store=None)
+
+
+def test_an_automatic_budget_stops_when_nothing_changes() -> None:
+    game = Game(20)
+    found = ip.explain(game, budget="auto,5000", store=None)
+    assert len(game.asked) == found.sample.masks < 1000
+    assert found.sample.stopped == "stable"
+    assert f"Stopped at {found.sample.masks} of at most 5,000 masks" in found.diagnostics()[-1]
+    assert found.faithfulness.verdict == "trust"
+    assert found.config["budget"] == "5000,auto" or found.config["budget"] == "auto,5000"
+
+
+def test_an_automatic_budget_ends_at_its_cap_where_nothing_settles() -> None:
+    def chance(masks: np.ndarray) -> np.ndarray:
+        return np.array([hash(row.tobytes()) % 1000 for row in np.packbits(masks, axis=1)]) / 1000
+
+    found = ip.explain(chance, 20, budget="auto,200", store=None)
+    assert found.sample.masks == 200
+    assert found.sample.stopped is None
+    assert "the cap of the budget, the strongest terms had not settled" in found.diagnostics()[-1]
+
+
+@pytest.mark.parametrize("budget", ["2usd", "auto,2usd"])
+def test_a_budget_in_money(tmp_path: Path, budget: str) -> None:
+    class Priced(Game):
+        def measure(self, masks: np.ndarray) -> ip.Measured:
+            return ip.Measured(self(masks), usd=np.full(len(masks), 0.01))
+
+    game = Priced(30)
+    found = ip.explain(game, budget=budget, store=tmp_path / "runs.db")
+    assert len(game.asked) <= 200
+    assert found.cost.usd == pytest.approx(0.01 * len(game.asked))
+    again = ip.explain(Priced(30), budget=budget, store=tmp_path / "runs.db")
+    assert (again.cost.calls, again.sample) == (0, found.sample)
+    if budget == "2usd":
+        assert len(game.asked) == 200
+        assert "The budget 2usd was spent after 200 masks." in found.diagnostics()
+
+
+def test_a_budget_that_buys_too_little_is_refused_before_the_first_call() -> None:
+    class Priced(Game):
+        def forecast(self, masks: np.ndarray) -> dict[str, tuple[float, float]]:
+            return {"usd": (0.1 * len(masks), 0.2 * len(masks))}
+
+    game = Priced(30)
+    with pytest.raises(
+        ip.BudgetExceeded, match=r"'1usd' is too small: it buys some 10 .* needs 12"
+    ):
+        ip.explain(game, budget="1usd", store=None)
+    assert game.asked == []
+
+
+def test_small_games_without_a_limit_of_calls_are_exact() -> None:
+    game = Game(5)
+    found = ip.explain(game, budget="30s", store=None)
+    assert (len(game.asked), found.faithfulness.distribution) == (32, "exact")
+    assert found.sample.design == "complete"

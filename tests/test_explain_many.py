@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import interplay as ip
-from interplay.evaluate import Started
-from interplay.explain_many import NextInput, explain_many
+from interplay.evaluate import NextInput, Started
+from interplay.explain_many import explain_many
 
 
 class Game:

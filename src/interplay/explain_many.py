@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interplay.collection import Explanations
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, StoreError
-from interplay.evaluate import Budget, Stop, parse_budget
+from interplay.evaluate import Budget, NextInput, Stop, parse_budget
 from interplay.explain import explain
 from interplay.explanation import Explanation
 from interplay.surrogates import check_method
 
 ValueFunctions = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
-
-
-@dataclass(frozen=True)
-class NextInput:
-    """An input begins: the ``number``-th, of ``total`` where that is known."""
-
-    id: str
-    number: int
-    total: int | None
 
 
 def explain_many(
@@ -33,7 +23,7 @@ def explain_many(
     method: str = "auto",
     seed: int = 0,
     store: str | Path | None = "runs.db",
-    on_event: Callable[[Any], None] | None = None,
+    on_event: OnEvent | None = None,
     stop: Stop | None = None,
 ) -> Explanations:
     """Explain each of many inputs, to see what they have in common.

@@ -20,8 +20,19 @@ from hypothesis import strategies as st
 
 import interplay
 from interplay.errors import BackendError, BadInput, StoreError
-from interplay.evaluate import Forecasted, Progress, Started, Store, Warned, evaluate
+from interplay.evaluate import (
+    SPENT,
+    Budget,
+    Forecasted,
+    Meter,
+    Progress,
+    Started,
+    Store,
+    Warned,
+    evaluate,
+)
 from interplay.masks import all_masks, uniform
+from interplay.value_function import Measured
 
 MASKS = uniform(12, 200, np.random.default_rng(0))
 WEIGHTS = np.linspace(-1, 1, 12)
@@ -513,3 +524,183 @@ def test_a_recorded_game_through_the_store(assets: Path, store: Store) -> None:
         result = evaluate(value_function, masks, store=store)
         np.testing.assert_array_equal(result.values[:, 0], game)
     assert (result.calls, result.reused) == (0, 512)
+
+
+# --- noise, prices, budgets -----------------------------------------------------------------------
+
+
+def test_replicates_are_averaged_and_tell_the_noise(store: Store) -> None:
+    rng = np.random.default_rng(0)
+
+    def noisy(_: int, masks: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return values + rng.normal(scale=2.0, size=len(masks))
+
+    recorder = Recorder(noisy)
+    result = evaluate(recorder, MASKS, store=store, replicates=4)
+    assert (result.calls, len(recorder.rows), len(set(recorder.rows))) == (800, 800, 200)
+    assert result.noise_var is not None
+    assert result.noise_var.shape == (200, 1)
+    assert np.ptp(result.noise_var) == 0, "pooled over all masks"
+    assert result.noise_var[0, 0] == pytest.approx(1.0, rel=0.2)  # 2² over 4
+    assert np.var(result.values[:, 0] - MASKS @ WEIGHTS) == pytest.approx(1.0, rel=0.3)
+    again = evaluate(Recorder(noisy), MASKS, store=store, replicates=4)
+    assert again.calls == 0
+    np.testing.assert_array_equal(again.values, result.values)
+    np.testing.assert_array_equal(again.noise_var, result.noise_var)
+
+
+def priced(_: int, masks: np.ndarray, values: np.ndarray) -> Measured:
+    return Measured(
+        values,
+        noise_var=np.full(len(masks), 0.25),
+        tokens=10.0 + masks.sum(1),
+        usd=0.01 + 0 * values,
+    )
+
+
+def test_what_a_value_function_measures_is_kept(store: Store) -> None:
+    first = evaluate(Recorder(priced), MASKS, store=store)
+    assert first.usd == pytest.approx(2.0)
+    assert first.tokens == 10 * 200 + MASKS.sum()
+    assert first.noise_var is not None
+    assert (first.noise_var == 0.25).all()
+    again = evaluate(Recorder(priced), MASKS, store=store)
+    assert (again.calls, again.usd) == (0, None)
+    np.testing.assert_array_equal(again.noise_var, first.noise_var)
+    stored = store.get("linear", MASKS)
+    assert stored.usd.sum() == pytest.approx(2.0)
+
+
+def test_measure_is_called_for_the_function_itself() -> None:
+    class Lens(Recorder):
+        def measure(self, masks: np.ndarray) -> Measured:
+            return Measured(self(masks), tokens=np.ones(len(masks)))
+
+    assert evaluate(Lens(), MASKS).tokens == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"noise_var": np.ones(3)}, r"noise_var of the value function must have shape \(64,\)"),
+        ({"noise_var": -np.ones(64)}, r"noise_var .* must be variances.*least -1"),
+        ({"noise_var": np.ones((64, 2))}, r"noise_var .* must be variances.*shape \(64, 2\)"),
+        ({"tokens": -np.ones(64)}, r"tokens .* one amount of at least 0 per mask; .*least -1"),
+        ({"tokens": np.full(64, np.nan)}, r"tokens of the value function must be finite"),
+        ({"usd": np.ones((64, 1))}, r"usd .* must be shape \(64,\)"),
+        ({"usd": ["free"] * 64}, r"usd of the value function must be numbers"),
+    ],
+)
+def test_wrong_measurements_are_named(answer: dict[str, Any], message: str) -> None:
+    def measured(_: int, __: np.ndarray, values: np.ndarray) -> Measured:
+        return Measured(values, **answer)
+
+    with pytest.raises(BadInput, match=message):
+        evaluate(Recorder(measured), MASKS)
+
+
+@pytest.mark.parametrize(
+    ("budget", "calls"),
+    [
+        (Budget(calls=100), 100),
+        (Budget(usd=1.0), 100),
+        (Budget(usd=0.655), 65),
+        (Budget(calls=500, usd=0.5, tokens=1e9), 64),  # the price is known after the first batch
+        (Budget(usd=100.0), 200),
+    ],
+)
+def test_a_budget_ends_the_run(budget: Budget, calls: int, store: Store) -> None:
+    result = evaluate(Recorder(priced), MASKS, store=store, meter=Meter(budget))
+    assert result.calls == calls == len(result.values)
+    assert result.stopped == (None if calls == 200 else SPENT)
+    # honoured when the run is repeated: what is stored counts at the price that was paid
+    again = evaluate(Recorder(priced), MASKS, store=store, meter=Meter(budget))
+    assert (again.calls, len(again.values)) == (0, calls)
+
+
+def test_a_foretold_price_is_kept_from_the_first_batch_on() -> None:
+    function = Recorder(priced, forecast=lambda masks: {"usd": (0.0, 0.01 * len(masks))})
+    result = evaluate(function, MASKS, meter=Meter(Budget(usd=0.5)))
+    assert result.calls == 50
+
+
+def test_seconds_are_limited() -> None:
+    def slow(_: int, __: np.ndarray, values: np.ndarray) -> np.ndarray:
+        time.sleep(0.03)
+        return values
+
+    result = evaluate(Recorder(slow, batch_size=10), MASKS, meter=Meter(Budget(seconds=0.2)))
+    assert 10 <= result.calls <= 80
+    assert result.stopped == SPENT
+
+
+def test_a_limit_on_what_is_not_counted_is_refused_and_nothing_lost(store: Store) -> None:
+    with pytest.raises(BadInput, match=r"limits usd, but .*Measured\(values, usd=.*64 evaluations"):
+        evaluate(Recorder(), MASKS, store=store, meter=Meter(Budget(usd=1.0)))
+    assert store.count() == 64
+
+
+def test_the_forecast_comes_before_the_first_call(store: Store) -> None:
+    events: list[Any] = []
+    function = Recorder(
+        priced, forecast=lambda masks: {"tokens": (9.0 * len(masks), 22.0 * len(masks))}
+    )
+    evaluate(function, MASKS[:100], store=store, on_event=events.append)
+    told = [event.forecast for event in events if isinstance(event, Forecasted)]
+    assert told[0].tokens == (900.0, 2200.0)
+    assert told[0].basis == "the value function"
+    assert told[1].basis == "the first batch"
+    assert isinstance(events[1], Forecasted)
+    events.clear()
+    evaluate(Recorder(priced), MASKS, store=store, on_event=events.append)
+    (first, *_) = [event.forecast for event in events if isinstance(event, Forecasted)]
+    assert (first.calls, first.reused, first.basis) == ((100, 100), 100, "what is stored")
+    assert first.usd[0] <= 1.0 <= first.usd[1]
+
+
+def test_a_forecast_of_another_form_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"forecast\(masks\) of the value function must return"):
+        evaluate(Recorder(forecast=lambda masks: {"tokens": 5}), MASKS)
+
+
+def test_a_stop_ends_the_run_between_batches(store: Store) -> None:
+    recorder = Recorder()
+    result = evaluate(
+        recorder, MASKS, store=store, stop=lambda: "enough" if len(recorder.batches) == 2 else None
+    )
+    assert (len(result.values), result.stopped) == (128, "enough")
+
+
+# --- one fingerprint, one value function ----------------------------------------------------------
+
+
+def plus(shift: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda masks: masks @ WEIGHTS + shift
+
+
+def test_another_value_function_under_a_given_fingerprint_is_refused(store: Store) -> None:
+    evaluate(plus(0.0), MASKS[:100], store=store, fingerprint="mine")
+    asked = Recorder(lambda *_: MASKS[:1] @ WEIGHTS + 1.0)
+    del asked.fingerprint
+    with pytest.raises(
+        BadInput, match=r"two different value functions under one fingerprint.*Pass another"
+    ):
+        evaluate(asked, MASKS, store=store, fingerprint="mine")
+    assert len(asked.rows) == 1, "one stored mask was asked again"
+    assert store.count() == 100
+
+
+def test_code_that_changed_but_says_the_same_goes_on(store: Store) -> None:
+    evaluate(plus(0.0), MASKS[:100], store=store, fingerprint="mine")
+    result = evaluate(plus(1e-9), MASKS, store=store, fingerprint="mine")
+    assert (result.calls, result.reused) == (101, 100)
+    result = evaluate(plus(0.0), MASKS, store=store, fingerprint="mine")
+    assert result.values.shape == (200, 1)
+
+
+def test_other_names_under_one_fingerprint_are_refused(store: Store) -> None:
+    evaluate(Recorder(features=list("abcdefghijkl")), MASKS[:10], store=store)
+    with pytest.raises(BadInput, match="two different value functions under one fingerprint"):
+        evaluate(Recorder(features=list("abcdefghijkm")), MASKS, store=store)
+    with pytest.raises(BadInput, match="11 features"):
+        evaluate(Recorder(), MASKS[:, :11], store=store)

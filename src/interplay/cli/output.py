@@ -20,6 +20,7 @@ from interplay.evaluate import (
     Fitting,
     Forecasted,
     Interruption,
+    NextInput,
     OnEvent,
     Progress,
     Started,
@@ -133,16 +134,20 @@ def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
         TimeRemainingColumn(),
     )
     before = stored = 0
+    doing = "evaluating"
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("loading the model", total=None)
 
         def on_event(event: Event) -> None:
-            nonlocal before, stored
-            if isinstance(event, Started):
+            nonlocal before, doing, stored
+            if isinstance(event, NextInput):
+                doing = f"input {event.number} of {event.total}"
+                before = stored = 0
+            elif isinstance(event, Started):
                 before = stored  # of the rounds before this one
                 bar.update(
                     task,
-                    description="evaluating",
+                    description=doing,
                     total=before + event.total,
                     completed=before + event.reused,
                 )
@@ -151,7 +156,8 @@ def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
                 bar.update(task, completed=stored)
             elif isinstance(event, Forecasted):
                 told = event.forecast
-                if console.is_terminal and told.calls[1] and (told.tokens or told.seconds):
+                known = told.tokens or told.usd or told.seconds
+                if console.is_terminal and told.calls[1] and known and doing == "evaluating":
                     console.print(told.sentence, style="dim")
             elif isinstance(event, Fitting):
                 bar.update(task, description="fitting")

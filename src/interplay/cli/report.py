@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from interplay.cli.output import check_top, check_writable
-from interplay.errors import unknown
+from interplay.collection import Explanations, holds_many
+from interplay.errors import BadInput, unknown
 from interplay.explanation import read_run
-from interplay.report import html, terminal
+from interplay.report import collection_terminal, html, terminal
 
 
 def report(
@@ -22,12 +23,12 @@ def report(
     top: int = 10,
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Write the HTML report of a saved run.
+    """Write the HTML report of a saved run, or of the runs of many inputs.
 
     Parameters
     ----------
     run
-        The run's .json file.
+        The .json file that --save wrote.
     report
         File to write; by default the run's name with .html.
     target
@@ -40,11 +41,19 @@ def report(
     from rich.console import Console
 
     check_top(top)
-    summary = first_target(read_run(run), target)
     path = report or run.with_suffix(".html")
     check_writable(path, force=force)
-    html.write(summary, path)
-    terminal.show(summary, Console(highlight=False), top=top)
+    console = Console(highlight=False)
+    if holds_many(run):
+        if target is not None:
+            raise BadInput("--target is for a single run; the report of many inputs has them all")
+        explanations = Explanations.load(run)
+        explanations.report(path)
+        collection_terminal.show(explanations.to_dict(), console, top=top)
+    else:
+        summary = first_target(read_run(run), target)
+        html.write(summary, path)
+        terminal.show(summary, console, top=top)
     print(f"wrote {path}")
 
 

@@ -216,6 +216,15 @@ class Explanations(Sequence[Explanation]):
         return cls(results)
 
 
+def holds_many(path: Path) -> bool:
+    """Whether a file is one of many runs; what else it is, if anything, is not judged."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
 def read_runs(path: Path) -> dict[str, Any]:
     """Return the JSON of a file of runs, its format and version checked."""
     if not path.exists():

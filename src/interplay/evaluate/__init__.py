@@ -8,14 +8,16 @@ from interplay.evaluate.events import (
     Finished,
     Fitting,
     Forecasted,
+    NextInput,
     OnEvent,
     Progress,
     Started,
     Warned,
 )
+from interplay.evaluate.functions import Function, Identity
 from interplay.evaluate.interrupt import Interruption, interruptible
 from interplay.evaluate.run import SPENT, Evaluation, Stop, evaluate, join
-from interplay.evaluate.store import Identity, Store, Stored
+from interplay.evaluate.store import Store, Stored
 
 __all__ = [
     "SPENT",
@@ -26,9 +28,11 @@ __all__ = [
     "Fitting",
     "Forecast",
     "Forecasted",
+    "Function",
     "Identity",
     "Interruption",
     "Meter",
+    "NextInput",
     "OnEvent",
     "Progress",
     "Started",

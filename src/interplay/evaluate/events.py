@@ -9,6 +9,15 @@ from interplay.evaluate.budget import Forecast
 
 
 @dataclass(frozen=True)
+class NextInput:
+    """Of many inputs the ``number``-th begins, of ``total`` where that is known."""
+
+    id: str
+    number: int
+    total: int | None
+
+
+@dataclass(frozen=True)
 class Started:
     """Evaluation begins, or goes on with more masks (``budget="auto"``, or one without calls).
 
@@ -61,5 +70,5 @@ class Warned:
     message: str
 
 
-Event = Started | Progress | Forecasted | Fitting | Finished | Warned
+Event = NextInput | Started | Progress | Forecasted | Fitting | Finished | Warned
 OnEvent = Callable[[Event], None]

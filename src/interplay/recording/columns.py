@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.errors import BadInput, MissingExtra
 from interplay.recording.recording import Recording
+from interplay.value_function import FloatArray
 
 
 def read(path: Path) -> Recording:
@@ -65,19 +67,34 @@ def _recording(path: Path, table: Any) -> Recording:
     packed = np.frombuffer(distinct.tobytes(), dtype=np.uint8).reshape(-1, width)
     masks = np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
     single = columns == ["value"]
+    noise = _noise(table, columns, place, count)
     return Recording(
         masks,
         mean[:, 0] if single else mean,
         features=_features(table, functions[0], n),
         targets=None if single else tuple(name[6:] for name in columns),
+        noise_var=noise[:, 0] if single and noise is not None else noise,
     )
+
+
+def _noise(
+    table: Any, columns: list[str], place: NDArray[np.intp], count: NDArray[np.intp]
+) -> FloatArray | None:
+    """Variance of the mean of the replicates, where every evaluation tells its noise."""
+    names = [f"noise{name[len('value') :]}" for name in columns]
+    if any(name not in table.column_names for name in names):
+        return None
+    noise = np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.float64)
+    if not np.isfinite(noise).all():
+        return None
+    return np.stack([np.bincount(place, one) / np.square(count) for one in noise.T], axis=1)
 
 
 def _features(table: Any, fingerprint: str, n: int) -> tuple[str, ...] | None:
     """The names in the file's metadata, if it has them."""
     about = (table.schema.metadata or {}).get(b"interplay")
     try:
-        names = json.loads(about)["functions"][fingerprint]["features"]
+        names = json.loads(about or b"")["functions"][fingerprint]["features"]
     except (TypeError, ValueError, KeyError):
         return None
     return tuple(map(str, names)) if isinstance(names, list) and len(names) == n else None
