@@ -116,6 +116,8 @@ def test_a_design_without_test_masks_gives_its_name() -> None:
     assert ip.fit(design.masks, values, design=design).faithfulness.distribution == "near_full"
     assert ip.fit(design.masks, values, design="coded").faithfulness.distribution == "coded"
     assert ip.fit(design.masks, values).faithfulness.distribution == "uniform"
+    design.kind = "complete"  # all masks: their law is uniform
+    assert ip.fit(design.masks, values, design=design).faithfulness.distribution == "uniform"
 
 
 def test_test_masks_that_were_not_evaluated_leave_the_folds() -> None:

@@ -125,9 +125,10 @@ def fit(
     labels = target_names(targets, rows.values.shape[1])
     aside, law = None, design if isinstance(design, str) else "uniform"
     if design is not None and not isinstance(design, str):
-        (rows, aside), law = rows.set_aside(design), design.kind
+        rows, aside = rows.set_aside(design)
+        law = "uniform" if aside is not None or design.kind == "complete" else design.kind
     if aside is not None:
-        aside, law = aside.canonical(), "uniform"
+        aside = aside.canonical()
     _check_enough(rows.masks)
     rows = rows.canonical()
     sample = Sample.of(

@@ -154,7 +154,7 @@ def boost(
         features, leaves, leaf = _grow(
             masks, columns[subset], subset, residual * weight, weight, options
         )
-        residual -= np.take_along_axis(leaves.transpose(0, 2, 1), leaf, axis=1)
+        residual -= leaves.take(leaf)
         errors[growing, done] = (np.square(residual) * judging).sum(axis=1, dtype=np.float64)
         for one, nodes, ends in zip(growing.tolist(), features, leaves, strict=True):
             grown[one].append((nodes, ends))
@@ -192,13 +192,13 @@ def _grow(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.intp]]:
     """Grow one tree per column of ``residual`` ``(q, m, b)``.
 
-    Returns features ``(q, b, 2^depth - 1)``, leaf values ``(q, b, 2^depth)``, and the leaf of every
-    row ``(q, m, b)``.
+    Returns features ``(q, b, 2^depth - 1)``, leaf values ``(q, b, 2^depth)``, and for every row
+    ``(q, m, b)`` the place of its leaf among all leaf values.
     """
     q, m, b = residual.shape
     k, ridge, depth = len(subset), options.ridge, options.depth
-    rows, trees = np.arange(m)[:, None], np.arange(b)
-    each = np.arange(q)[:, None, None]
+    row_start = np.arange(m)[:, None] * masks.shape[1]
+    tree = np.arange(q)[:, None, None] * b + np.arange(b)
     node = np.zeros((q, m, b), np.intp)
     features = np.full((q, b, 2**depth - 1), -1, np.int32)
     # sums of residual and weight: per node, and of its rows that keep feature j: (q, j, tree, node)
@@ -234,9 +234,10 @@ def _grow(
         )
         total = _interleave(left_total, right_total)
         count = _interleave(left_count, right_count)
-        feature = features[each, trees, width - 1 + node]
-        node = 2 * node + (masks[rows, feature] & (feature >= 0))
-    return features, value * np.float32(options.rate), node
+        # take from the flat arrays, which is twice as fast as indexing by several axes
+        feature = features.take(tree * (2**depth - 1) + (width - 1) + node)
+        node = 2 * node + (masks.take(row_start + feature) & (feature >= 0))
+    return features, value * np.float32(options.rate), tree * 2**depth + node
 
 
 def _at(of_features: NDArray[np.float32], best: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -258,7 +259,8 @@ def _left_sums(
 ) -> NDArray[np.float32]:
     """Sums over the left children, ``(q, k, 2, b, parents)``; the right follow by subtraction."""
     q, m, b = residual.shape
-    in_left = (node[..., None] == 2 * np.arange(parents)).astype(np.float32)
+    left = 2 * np.arange(parents, dtype=np.int8)
+    in_left = (node.astype(np.int8)[..., None] == left).astype(np.float32)
     stacked = np.empty((q, m, 2, b, parents), np.float32)
     np.multiply(residual[..., None], in_left, out=stacked[:, :, 0])
     np.multiply(weight[:, :, None], in_left, out=stacked[:, :, 1])

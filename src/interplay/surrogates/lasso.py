@@ -87,7 +87,12 @@ class _Rows:
             # an inexact optimum is judged on held-out rows like any other
             warnings.simplefilter("ignore", ConvergenceWarning)
             _, slopes, _ = lasso_path(
-                self.centred, centred, alphas=penalties, precompute=self.gram, max_iter=2000
+                self.centred,
+                centred,
+                alphas=penalties,
+                precompute=self.gram,
+                max_iter=2000,
+                check_input=False,  # it would be checked again for every penalty
             )
         return mean - self.mean @ slopes, slopes
 

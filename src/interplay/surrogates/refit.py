@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from interplay.packing import PackedArray, pack_members
 from interplay.surrogates.boosting import Members
@@ -127,9 +127,12 @@ def choose(
         columns = parity_columns(sample.masks, ranking.members[:limit])
         system = _System(columns[~test], values[~test], weights[~test])
         unseen = columns[test] - system.mean
+        scaled = {
+            gamma: system.scaled(ranking.scale(gamma)[:limit])
+            for gamma in dict(GAMMAS_AND_PENALTIES)
+        }
         for j, (gamma, penalty) in enumerate(GAMMAS_AND_PENALTIES):
-            solutions = system.solve(ranking.scale(gamma)[:limit], penalty, lengths)
-            for i, coefficients in enumerate(solutions):
+            for i, coefficients in enumerate(scaled[gamma].solve(penalty, lengths)):
                 predicted[i, j, test] = system.target_mean + (
                     unseen[:, : len(coefficients)] @ coefficients
                 )
@@ -162,9 +165,9 @@ def refit(ranking: Ranking, sample: Sample, values: FloatArray, choice: Choice) 
     k = min(choice.size, len(ranking.weights))
     members, scale = ranking.members[:k], ranking.scale(choice.gamma)[:k]
     system = _System(parity_columns(sample.masks, members), values, sample.weights)
-    (coefficients,) = system.solve(scale, choice.penalty, [k])
-    factor = system.factor(scale, choice.penalty)
-    inverse = solve_triangular(factor, np.diag(scale), lower=True, check_finite=False)
+    scaled = system.scaled(scale)
+    (coefficients,) = scaled.solve(choice.penalty, [k])
+    inverse, _ = dtrtrs(scaled.factor(choice.penalty), np.diag(scale), lower=True)
     noise = sample.inflation * choice.error
     errors = np.sqrt(noise) * np.sqrt(np.square(inverse).sum(axis=0))
     return Refit(
@@ -194,17 +197,41 @@ class _System:
             products = weighted.T @ columns.astype(np.float64)
         self.gram = products - total * np.outer(self.mean, self.mean)
 
-    def factor(self, scale: FloatArray, penalty: float) -> FloatArray:
-        matrix = self.gram * np.outer(scale, scale)
+    def scaled(self, scale: FloatArray) -> _Scaled:
+        """Return the equations for coefficients in units of ``scale``."""
+        return _Scaled(self.gram * np.outer(scale, scale), scale * self.moment, scale)
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Normal equations in units that make the penalty one number for all coefficients.
+
+    LAPACK is called by its own names: there are thousands of calls, and scipy's checks cost as much
+    as small solutions do.
+    """
+
+    gram: FloatArray
+    moment: FloatArray
+    scale: FloatArray
+
+    def factor(self, penalty: float) -> FloatArray:
+        """Return the lower Cholesky factor of the penalised Gram matrix."""
+        matrix = self.gram.copy()
         matrix[np.diag_indices_from(matrix)] += penalty
-        lower: FloatArray = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        lower: FloatArray
+        lower, failed = dpotrf(matrix, lower=True, clean=True, overwrite_a=True)
+        if failed:
+            raise np.linalg.LinAlgError(f"the Gram matrix is not positive definite ({failed})")
         return lower
 
-    def solve(self, scale: FloatArray, penalty: float, lengths: list[int]) -> Iterator[FloatArray]:
+    def solve(self, penalty: float, lengths: list[int]) -> Iterator[FloatArray]:
         """Yield the coefficients of the first ``size`` columns for every size in ``lengths``."""
-        lower = self.factor(scale, penalty)
-        half = solve_triangular(lower, scale * self.moment, lower=True, check_finite=False)
+        lower = self.factor(penalty)
+        half, _ = dtrtrs(lower, self.moment, lower=True)
         for size in lengths:
             block = lower[:size, :size]
-            solution = solve_triangular(block, half[:size], lower=True, trans=1, check_finite=False)
-            yield scale[:size] * solution
+            if block.flags.f_contiguous:
+                solution, _ = dtrtrs(block, half[:size], lower=True, trans=1)
+            else:  # a part has to be copied; its transpose is copied faster
+                solution, _ = dtrtrs(block.T, half[:size], lower=False)
+            yield self.scale[:size] * solution
