@@ -8,7 +8,7 @@ from typing import Any
 
 from interplay.collection import Explanations
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, StoreError
-from interplay.evaluate import Budget, NextInput, Stop, parse_budget
+from interplay.evaluate import Budget, NextInput, OnEvent, Stop, parse_budget
 from interplay.explain import explain
 from interplay.explanation import Explanation
 from interplay.surrogates import check_method

@@ -306,7 +306,8 @@ def load(path: str | Path) -> Explanation:
             series = read_series(arrays, len(targets), len(features), features)
             evaluations = read_recording(arrays)
         findings = tuple(
-            Finding.from_dict(target, whole) for target, whole in zip(targets, series, strict=True)
+            Finding.from_dict(target, whole, str(path))
+            for target, whole in zip(targets, series, strict=True)
         )
         return Explanation(
             findings=findings,

@@ -122,9 +122,12 @@ class Finding:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any], series: Spectrum | None) -> Self:
-        """Return what :meth:`to_dict` wrote; with its whole series it has a surrogate again."""
-        spectrum = Spectrum.from_dict(content["spectrum"])
+    def from_dict(cls, content: Mapping[str, Any], series: Spectrum | None, source: str) -> Self:
+        """Return what :meth:`to_dict` wrote; with its whole series it has a surrogate again.
+
+        Errors name the ``source``.
+        """
+        spectrum = Spectrum.from_dict(content["spectrum"], source=source)
         faithfulness = Estimate.from_dict(content["faithfulness"])
         surrogate = None
         if series is not None:

@@ -54,10 +54,10 @@ def _recording(path: Path, table: Any) -> Recording:
     except (TypeError, ValueError) as error:
         raise BadInput(f"{path} is damaged: {error}") from error
     # a table of several functions has columns for the targets of all
-    own = np.isfinite(values).any(axis=0)
+    own = np.flatnonzero(np.isfinite(values).any(axis=0))
     values, columns = (
         values[:, own],
-        [name for name, is_own in zip(columns, own, strict=True) if is_own],
+        [columns[j] for j in own],
     )
     if not columns or not np.isfinite(values).all():
         raise BadInput(f"{path} is damaged: its values are not finite numbers, q for each mask")
