@@ -231,12 +231,17 @@ class Reading:
     def evidence(self) -> str:
         """The faithfulness and its interval, in words."""
         law = self.found["faithfulness"]["distribution"]
-        if law == "exact":
+        if law == "exact" and self.faithfulness and self.faithfulness[1] == 1:
             return "Every mask was evaluated, so nothing is left to predict: R² is 1."
         if self.faithfulness is None:
             return "It could not be measured: there were too few masks to set some aside."
         value, low, high = self.faithfulness
         low_end = f"{low:.2f}" if math.isfinite(low) else "without a lower end"
+        if law == "exact":
+            return (
+                "Every mask was evaluated, but the values have noise: "
+                f"R² {value:.2f}, 90 % interval {low_end} to {high:.2f}."
+            )
         return (
             f"R² on masks that the fit has not seen: {value:.2f}, "
             f"90 % interval {low_end} to {high:.2f} ({law} masks)."
@@ -295,7 +300,8 @@ class Reading:
     @property
     def nothing_together(self) -> str:
         """What it means that no interaction was found: little, where the fit predicts little."""
-        if self.found["faithfulness"]["distribution"] == "exact":
+        exact = self.found["faithfulness"]["distribution"] == "exact"
+        if exact and self.verdict == "trust":
             return f"No combination was found: the effects of the {self.noun}s add up."
         if self.verdict == "do not trust" or self.faithfulness is None:
             return (
