@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interplay.evaluate.budget import Budget, Forecast, Meter, parse_budget
+from interplay.evaluate.evaluation import Evaluation, join
 from interplay.evaluate.events import (
     Event,
     Finished,
@@ -16,7 +17,7 @@ from interplay.evaluate.events import (
 )
 from interplay.evaluate.functions import Function, Identity
 from interplay.evaluate.interrupt import Interruption, interruptible
-from interplay.evaluate.run import SPENT, Evaluation, Stop, evaluate, join
+from interplay.evaluate.run import SPENT, Stop, evaluate
 from interplay.evaluate.store import Store, Stored
 
 __all__ = [

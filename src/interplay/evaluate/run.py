@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from interplay.errors import BackendError, BadInput, InterplayError, StoreError
 from interplay.evaluate.answer import Answer
 from interplay.evaluate.budget import Meter, forecast
+from interplay.evaluate.evaluation import Evaluation, noise_of_means
 from interplay.evaluate.events import Event, Forecasted, OnEvent, Progress, Started, Warned
 from interplay.evaluate.outlook import FIRST_BATCH_SPREAD, around, known_prices, told_prices
 from interplay.evaluate.store import Identity, Store, Stored
@@ -35,75 +36,6 @@ SPENT: Final = "the budget is spent"
 SAME: Final = 1e-3
 """Values that differ by less, relative to the largest, come from the same value function: float
 models agree to 1e-4 across batch sizes."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The values of some masks, and what they cost.
-
-    Attributes
-    ----------
-    values
-        float64 ``(k, q)``, one row for each of the first k masks asked for: the mean of its
-        replicates. k is less than asked where the run was ``stopped``.
-    noise_var
-        float64 ``(k, q)``, variance of the noise in ``values``: what the value function reported,
-        else what its replicates tell; None where neither says anything.
-    calls
-        how many evaluations were made now.
-    reused
-        how many came from the store.
-    seconds
-        time spent in the value function now.
-    tokens, usd
-        what the evaluations that were made now cost; None where the value function does not say.
-    fingerprint
-        under which the values are in the store.
-    stopped
-        why not all masks were evaluated; None where all were.
-    """
-
-    values: FloatArray
-    noise_var: FloatArray | None
-    calls: int
-    reused: int
-    seconds: float
-    tokens: float | None
-    usd: float | None
-    fingerprint: str
-    stopped: str | None
-
-
-def join(parts: Sequence[Evaluation]) -> Evaluation:
-    """Return several evaluations of one value function, each of further masks, as one."""
-    if len(parts) == 1:
-        return parts[0]
-    filled = [part for part in parts if len(part.values)] or parts[:1]
-    noise = [part.noise_var for part in filled if part.noise_var is not None]
-    return replace(
-        parts[-1],
-        values=np.concatenate([part.values for part in filled]),
-        noise_var=_joined_noise(noise),
-        calls=sum(part.calls for part in parts),
-        reused=sum(part.reused for part in parts),
-        seconds=sum(part.seconds for part in parts),
-        tokens=_sum([part.tokens for part in parts]),
-        usd=_sum([part.usd for part in parts]),
-    )
-
-
-def _joined_noise(parts: list[FloatArray]) -> FloatArray | None:
-    if not parts:
-        return None
-    joined = np.concatenate(parts)
-    if all((part == part[0]).all() for part in parts):  # pooled over each part: pool over all
-        joined = np.broadcast_to(joined.mean(axis=0), joined.shape)
-    return joined
-
-
-def _sum(amounts: list[float | None]) -> float | None:
-    known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
 
 
 def evaluate(
@@ -480,7 +412,8 @@ class _Run:
         values, noise_var = np.empty((0, 1)), None
         if self.values is not None:
             values = self.values[:, : self.done].mean(axis=0)[position[:k]]
-            noise_var = self.noise_of_means()
+            noise = None if self.noise is None else self.noise[:, : self.done]
+            noise_var = noise_of_means(self.values[:, : self.done], noise)
             noise_var = None if noise_var is None else noise_var[position[:k]]
         return Evaluation(
             values,
@@ -493,22 +426,6 @@ class _Run:
             self.fingerprint,
             stopped if k < len(position) else None,
         )
-
-    def noise_of_means(self) -> FloatArray | None:
-        """Variance of the noise in the mean of the replicates, ``(done, q)``."""
-        assert self.values is not None
-        values = self.values[:, : self.done]
-        if self.noise is not None:
-            noise = self.noise[:, : self.done]
-            # what some rows do not report is taken to be like the rest
-            known = np.nanmean(noise, axis=(0, 1)) if np.isfinite(noise).any() else 0.0
-            filled: FloatArray = np.where(np.isfinite(noise), noise, known).mean(axis=0)
-            return filled / self.replicates
-        if self.replicates == 1 or not self.done:
-            return None
-        # pooled over all masks: a variance from two or three numbers is no weight to use
-        pooled = values.var(axis=0, ddof=1).mean(axis=0) / self.replicates
-        return np.broadcast_to(pooled, values.shape[1:])
 
     def saved(self) -> str:
         """What an interrupted run has kept, and what running again does."""

@@ -1,0 +1,102 @@
+"""What evaluating masks gave: values, the noise in them, what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from interplay.value_function import FloatArray
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The values of some masks, and what they cost.
+
+    Attributes
+    ----------
+    values
+        float64 ``(k, q)``, one row for each of the first k masks asked for: the mean of its
+        replicates. k is less than asked where the run was ``stopped``.
+    noise_var
+        float64 ``(k, q)``, variance of the noise in ``values``: what the value function reported,
+        else what its replicates tell; None where neither says anything.
+    calls
+        how many evaluations were made now.
+    reused
+        how many came from the store.
+    seconds
+        time spent in the value function now.
+    tokens, usd
+        what the evaluations that were made now cost; None where the value function does not say.
+    fingerprint
+        under which the values are in the store.
+    stopped
+        why not all masks were evaluated; None where all were.
+    """
+
+    values: FloatArray
+    noise_var: FloatArray | None
+    calls: int
+    reused: int
+    seconds: float
+    tokens: float | None
+    usd: float | None
+    fingerprint: str
+    stopped: str | None
+
+
+def join(parts: Sequence[Evaluation]) -> Evaluation:
+    """Return several evaluations of one value function, each of further masks, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    filled = [part for part in parts if len(part.values)] or parts[:1]
+    noise = [part.noise_var for part in filled if part.noise_var is not None]
+    known = len(noise) == len(filled)
+    return replace(
+        parts[-1],
+        values=np.concatenate([part.values for part in filled]),
+        noise_var=_joined(noise) if known else None,
+        calls=sum(part.calls for part in parts),
+        reused=sum(part.reused for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        tokens=_sum([part.tokens for part in parts]),
+        usd=_sum([part.usd for part in parts]),
+    )
+
+
+def _joined(parts: list[FloatArray]) -> FloatArray:
+    joined = np.concatenate(parts)
+    if all((part == part[0]).all() for part in parts):  # pooled over each part: pool over all
+        joined = np.broadcast_to(joined.mean(axis=0), joined.shape)
+    return joined
+
+
+def _sum(amounts: list[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
+
+
+def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray | None:
+    """Return the variance of the noise in the means of replicates, ``(m, q)``.
+
+    Parameters
+    ----------
+    values
+        float ``(replicates, m, q)``.
+    noise
+        variances that the value function reported, likewise, NaN where it did not; None where it
+        never did: then the replicates tell, pooled over all masks, for a variance from two or three
+        numbers is no weight to use.
+    """
+    replicates, m, _ = values.shape
+    if noise is not None:
+        # what some rows do not report is taken to be like the rest
+        known = np.nanmean(noise, axis=(0, 1)) if np.isfinite(noise).any() else 0.0
+        filled: FloatArray = np.where(np.isfinite(noise), noise, known).mean(axis=0)
+        return filled / replicates
+    if replicates == 1 or not m:
+        return None
+    pooled = values.var(axis=0, ddof=1).mean(axis=0) / replicates
+    return np.broadcast_to(pooled, values.shape[1:])
