@@ -98,5 +98,5 @@ def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray |
         return filled / replicates
     if replicates == 1 or not m:
         return None
-    pooled = values.var(axis=0, ddof=1).mean(axis=0) / replicates
+    pooled: FloatArray = values.var(axis=0, ddof=1).mean(axis=0) / replicates
     return np.broadcast_to(pooled, values.shape[1:])
