@@ -94,8 +94,9 @@ def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray |
     if noise is not None:
         # what some rows do not report is taken to be like the rest
         known = np.nanmean(noise, axis=(0, 1)) if np.isfinite(noise).any() else 0.0
-        filled: FloatArray = np.where(np.isfinite(noise), noise, known).mean(axis=0)
-        return filled / replicates
+        filled = np.where(np.isfinite(noise), noise, known)
+        of_mean: FloatArray = filled.mean(axis=0) / replicates
+        return of_mean
     if replicates == 1 or not m:
         return None
     pooled: FloatArray = values.var(axis=0, ddof=1).mean(axis=0) / replicates
