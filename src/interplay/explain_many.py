@@ -22,6 +22,7 @@ def explain_many(
     budget: int | str | Budget = 500,
     method: str = "auto",
     seed: int = 0,
+    replicates: int = 1,
     store: str | Path | None = "runs.db",
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
@@ -36,7 +37,7 @@ def explain_many(
         time is held.
     budget
         for *each* input, as for :func:`interplay.explain`.
-    method, seed, store
+    method, seed, replicates, store
         as for :func:`interplay.explain`; all inputs share the store.
     on_event
         called with :class:`NextInput` before each input, and with the events of each.
@@ -86,6 +87,7 @@ def explain_many(
                 budget=budget,
                 method=method,
                 seed=seed,
+                replicates=replicates,
                 store=store,
                 stop=stop,
                 on_event=on_event,

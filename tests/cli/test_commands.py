@@ -258,3 +258,18 @@ def test_interrupted_twice_it_stops_at_once(interplay, bert: Path, tmp_path: Pat
     assert running.returncode == 130
     assert output == ""
     assert "interrupted" in errors.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_interrupted_with_too_little_for_a_fit(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from interplay import cli
+    from interplay.cli.output import progress
+
+    def early() -> None:
+        with progress(Path("runs.db")) as (_, stop):
+            os.kill(os.getpid(), signal.SIGINT)
+            ip.explain(lambda masks: masks.sum(1), 12, store=None, stop=stop)
+
+    monkeypatch.setattr(cli, "app", lambda *_, **__: early())
+    assert cli.run([]) == 130
+    assert "interrupted: interrupted by Ctrl-C after 0 masks, too few" in capsys.readouterr().err

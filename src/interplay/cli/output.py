@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, BudgetExceeded
 from interplay.evaluate import (
     Event,
     Fitting,
@@ -167,6 +167,12 @@ def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
         with interruptible(_tell_at_once) as stop:
             try:
                 yield on_event, stop
+            except BudgetExceeded as error:
+                if stop.signal is None:
+                    raise
+                interrupt = KeyboardInterrupt()  # too little was evaluated for a fit
+                interrupt.add_note(str(error))
+                raise interrupt from error
             except KeyboardInterrupt as interrupt:
                 if stored:
                     interrupt.add_note(
