@@ -128,8 +128,8 @@ def test_malformed_packed_masks_are_named(
     [
         (b"", "is not a recording: expected an .npz file"),
         (b"hello", "is not a recording"),
-        (b"\x93NUMPY\x01\x00", "is not a recording"),
-        (b"\x80\x04K\x01.", "is not a recording"),  # a pickle
+        (b"\x93NUMPY\x01\x00", r"is one array, and a recording has two: .*write_recording\("),
+        (b"\x80\x04K\x01.", r"is a pickle, which is never read.*save_values\('game.npz'\)"),
         (b"PK\x03\x04 and then nothing", "is damaged, .*copy or record it again"),
     ],
 )

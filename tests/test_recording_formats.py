@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,121 @@ def test_a_game_of_shapiq(tmp_path: Path) -> None:
     np.savez_compressed(path, values=VALUES, coalitions=2 * MASKS.astype(int))
     with pytest.raises(ip.BadInput, match='"coalitions" must be 0 and 1'):
         ip.read_recording(path)
+    np.savez_compressed(path, values=VALUES, coalitions=MASKS, n_players=5)
+    with pytest.raises(ip.BadInput, match=r'"n_players" must be the number of col.*4; got 5'):
+        ip.read_recording(path)
+
+
+def shapiq_json(**changed: object) -> str:
+    """A game as shapiq 1.4 saves it."""
+    game = {
+        "object_name": "Game",
+        "data_type": "game",
+        "version": "1.4.1",
+        "metadata": {
+            "n_players": 3,
+            "game_name": "Game",
+            "normalization_value": 0.25,
+            "precomputed": False,
+            "player_names": ["so", "not", "bad"],
+        },
+        "data": {"Empty": 0.25, "0": 1.25, "1,2": -1.75, "0,1,2": 1},
+    }
+    return json.dumps(game | changed)
+
+
+def test_a_game_of_shapiq_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "game.json"
+    path.write_text(shapiq_json(), "utf-8")
+    found = ip.read_recording(path)
+    assert found.masks.astype(int).tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]]
+    assert found.values.tolist() == [0.25, 1.25, -1.75, 1.0]
+    assert found.features == ("so", "not", "bad")
+    path.write_text(shapiq_json(metadata={"n_players": 3}), "utf-8")
+    assert ip.read_recording(path).features is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"a\.json is not JSON"),
+        ("[]", r"is not a recording: of \.json files those of shapiq"),
+        ('{"format": "interplay.run"}', r"is a run: its evaluations are in a\.npz beside it"),
+        (shapiq_json(data_type="interaction_values"), "holds interactions, not the evaluations"),
+        (shapiq_json(metadata=None), r'"n_players" must be a whole number, at least 1; got None'),
+        (shapiq_json(metadata={"n_players": True}), r'"n_players" must be a whole number'),
+        (shapiq_json(metadata={"n_players": 2}), r"'1,2' is not a coalition of players 0 to 1"),
+        (
+            shapiq_json(metadata={"n_players": 10**10}),
+            r"would unpack from .* to 40,000,000,000",
+        ),
+        (
+            shapiq_json(metadata={"n_players": 3, "player_names": ["a"]}),
+            r"must be 3 names.*'a'",
+        ),
+        (shapiq_json(data={}), r'"data" must be an object of values by coalition'),
+        (shapiq_json(data={"0,": 1}), r"'0,' is not a coalition"),
+        (shapiq_json(data={"-1": 1}), r"'-1' is not a coalition"),
+        (shapiq_json(data={"0": None}), r"""\"data"\['0'\] must be a number; got None"""),
+        (shapiq_json(data={"0": float("nan")}), r"""\"data"\['0'\] must be finite; got nan"""),
+        ("[" * 100_000, "is not JSON"),
+    ],
+)
+def test_json_that_is_no_game(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(ip.BadInput, match=message):
+        ip.read_recording(path)
+
+
+def test_interactions_of_shapiq_are_told_from_its_games(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, values=VALUES, n_players=4, interaction_lookup_keys=np.array(["Empty", "0,1"]))
+    with pytest.raises(ip.BadInput, match=r"a\.npz holds interactions, not the evaluations"):
+        ip.read_recording(path)
+
+
+def test_what_context_cite_and_datamodels_hold_is_written_in_a_line(tmp_path: Path) -> None:
+    """Masks as bool or as 0 and 1 in bytes, values of several targets in half precision."""
+    path = tmp_path / "a.npz"
+    margins = np.stack([VALUES, -VALUES], axis=1).astype(np.float16)
+    ip.write_recording(path, MASKS.astype(np.uint8).astype(bool), margins)
+    found = ip.read_recording(path)
+    np.testing.assert_array_equal(found.masks, MASKS)
+    np.testing.assert_array_equal(found.values, margins.astype(np.float64))
+
+
+def test_noise_in_tables_and_lines(tmp_path: Path) -> None:
+    path = tmp_path / "game.csv"
+    path.write_text("a,b,value,noise_var\n1.0,0.0,2,0.5\n0,1,3,0\n")
+    found = ip.read_recording(path)
+    assert found.masks.tolist() == [[True, False], [False, True]]
+    assert found.noise_var is not None
+    assert found.noise_var.tolist() == [0.5, 0.0]
+    path.write_text("noise_var:y,a,value:x,value:y,noise_var:x\n2,1,3,4,1\n")
+    found = ip.read_recording(path)
+    assert found.noise_var is not None
+    assert (found.values.tolist(), found.noise_var.tolist()) == ([[3.0, 4.0]], [[1.0, 2.0]])
+    path = tmp_path / "game.jsonl"
+    path.write_text('{"mask": "01", "value": {"a": 1, "b": 2}, "noise_var": {"a": 3, "b": 4}}')
+    found = ip.read_recording(path)
+    assert found.noise_var is not None
+    assert found.noise_var.tolist() == [[3.0, 4.0]]
+    path.write_text('{"mask": "01", "value": 1, "noise_var": 3}')
+    found = ip.read_recording(path)
+    assert found.noise_var is not None
+    assert found.noise_var.tolist() == [3.0]
+
+
+def test_rows_set_aside_make_the_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "game.npz"
+    test = np.arange(40) < 7
+    ip.write_recording(path, MASKS, VALUES, design="near_full", test=test)
+    found = ip.read_recording(path)
+    assert found.test is not None
+    np.testing.assert_array_equal(found.test, test)
+    with pytest.raises(ip.BadInput, match=r'"test" must be bool of shape \(40,\).*got int64'):
+        ip.write_recording(path, MASKS, VALUES, test=test.astype(int))
 
 
 def test_what_runs_export_writes(tmp_path: Path) -> None:
@@ -90,6 +206,55 @@ def test_noise_makes_the_round_trip(tmp_path: Path) -> None:
         ip.write_recording(path, MASKS, VALUES, noise_var=np.full(40, -0.1))
 
 
+EXPORTED = {
+    "fingerprint": ["f", "f"],
+    "n": [9, 9],
+    "mask": [b"\xff\x80", b"\x00\x00"],
+    "value": [1.0, 2.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"mask": None}, "it has no column mask"),
+        ({"fingerprint": ["f", "g"]}, "holds 2 value functions: export one"),
+        ({"n": [9, 8]}, r'"n" must be one number of features; got \[9, 8\]'),
+        ({"n": [0, 0]}, r'"n" must be one number'),
+        ({"mask": [b"\xff\x80", b"\x00"]}, r'"mask" must be the 2 bytes.*row 1 has 1 bytes'),
+        ({"mask": [b"\xff\x80", None]}, r"row 1 has None"),
+        ({"mask": [1, 2]}, r"row 0 has 1"),
+        ({"mask": [b"\xff\xc0", b"\x00\x00"]}, r'"mask" has bits beyond n = 9'),
+        ({"value": None}, 'no column "value"'),
+        ({"value": [1.0, None]}, r'"value" must be finite; row 1 has nan'),
+        ({"value": ["a", "b"]}, r"is not a readable Parquet file \(ValueError"),
+    ],
+)
+def test_parquet_files_that_are_no_export(
+    tmp_path: Path, changed: dict[str, object], message: str
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {k: v for k, v in {**EXPORTED, **changed}.items() if v is not None}
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(ip.BadInput, match=rf"a\.parquet.*{message}"):
+        ip.read_recording(tmp_path / "a.parquet")
+
+
+def test_parquet_rows_that_take_no_room_are_refused(tmp_path: Path) -> None:
+    """Runs of equal numbers: 200 million rows in a few kilobytes."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = pa.table({"value": pa.array(np.zeros(2**20))})
+    with parquet.ParquetWriter(tmp_path / "a.parquet", rows.schema, compression="zstd") as file:
+        for _ in range(200):
+            file.write_table(rows)
+    with pytest.raises(ip.BadInput, match=r"would unpack from [\d,]+ to 1,677,721,600 bytes"):
+        ip.read_recording(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -104,6 +269,11 @@ def test_noise_makes_the_round_trip(tmp_path: Path) -> None:
         ("a.csv", "a,value\n1,x\n", r"line 2, column 'value' must be a number; got 'x'"),
         ("a.csv", "a,value\n1,nan\n", r"line 2, column 'value' must be finite; got 'nan'"),
         ("a.csv", 'a,value\n"1,2\n', r"a\.csv, line 2 is not a row of a table"),
+        ("a.csv", ",a,value\n0,1,2\n", r"column 1 has no name.*index=False"),
+        ("a.csv", "a,value\n1,1_0\n", r"line 2, column 'value' must be a number; got '1_0'"),
+        ("a.csv", "a,value,noise_var\n1,1,-1\n", r"column 'noise_var' must be a variance, at"),
+        ("a.csv", "a,value,noise_var:x\n1,1,1\n", r'as those of "value" are.*got noise_var:x'),
+        ("a.csv", b"\x80\x04a", r"a\.csv is a pickle, which is never read"),
         ("a.csv", b"a,value\n\xff,1\n", r"a\.csv is not UTF-8 text"),
         ("a.jsonl", "", r"a\.jsonl is empty"),
         ("a.jsonl", "{", r"a\.jsonl, line 1 is not JSON"),
@@ -117,7 +287,18 @@ def test_noise_makes_the_round_trip(tmp_path: Path) -> None:
         (
             "a.jsonl",
             '{"mask": "01", "value": 1}\n{"mask": "011", "value": 1}',
-            r"line 2 has 3 features and 1 values; the lines before have 2 and 1",
+            r"line 2 has 3 features, 1 values and no noise_var; the lines before have 2 features",
+        ),
+        (
+            "a.jsonl",
+            '{"mask": "01", "value": 1, "noise_var": [1]}',
+            r'line 1: "noise_var" must be formed as "value" is',
+        ),
+        ("a.jsonl", '{"mask": "01", "value": 1, "noise_var": -1}', r'"noise_var" must be a varia'),
+        (
+            "a.jsonl",
+            '{"mask": "01", "value": 1}\n{"mask": "01", "value": [1], "noise_var": [1]}',
+            r"line 2 has 2 features, 1 values in a list and noise_var; the lines before have",
         ),
         ("a.parquet", b"PAR1", r"a\.parquet is not a readable Parquet file"),
         ("a.parquet", None, r"a\.parquet cannot be read"),

@@ -2,8 +2,9 @@
 
 A recording holds ``masks`` (bool ``(m, n)``), or ``masks_packed`` (uint8, ``numpy.packbits(masks,
 axis=1)``) with ``n``; ``values`` (float ``(m,)`` or ``(m, q)``); and may hold ``features`` (n
-names), ``targets`` (q names), ``design`` (the law that the masks were drawn from) and ``noise_var``
-(like ``values``). Other entries are let be. Reading never unpickles.
+names), ``targets`` (q names), ``design`` (the law that the masks were drawn from), ``noise_var``
+(like ``values``) and ``test`` (bool ``(m,)``: rows set aside to measure faithfulness on). Other
+entries are let be. Reading never unpickles.
 """
 
 from __future__ import annotations
@@ -17,20 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
+from interplay.recording.games import INTERACTIONS
 from interplay.recording.recording import Recording
+from interplay.recording.source import check_unpacked, read_bytes
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 KEYS: Final = (
-    *("masks", "masks_packed", "n", "values", "features", "targets", "design", "noise_var"),
-    *("coalitions", "n_players"),  # shapiq
-    *("design_seed", "design_size"),
+    *("masks", "masks_packed", "n", "values", "features", "targets", "design", "noise_var", "test"),
+    *("coalitions", "n_players", "interaction_lookup_keys"),  # shapiq
 )
-
-MOST_BYTES: Final = 2**35
-SUSPICIOUS_BYTES: Final = 2**28
-SUSPICIOUS_RATIO: Final = 200
-"""Unpacked sizes that are refused: absurd ones, and large ones out of a small file. Masks that are
-not packed bit by bit shrink to an eighth or less, and values hardly at all."""
 
 
 def read(path: Path) -> Recording:
@@ -40,8 +36,10 @@ def read(path: Path) -> Recording:
 
 def of(path: Path, entries: Mapping[str, NDArray[Any]]) -> Recording:
     """Return the recording that entries make up, checked."""
+    if "interaction_lookup_keys" in entries:
+        raise BadInput(f"{path} {INTERACTIONS}")
     if "coalitions" in entries and "masks" not in entries and "masks_packed" not in entries:
-        entries = {**entries, "masks": _coalitions(path, entries["coalitions"])}
+        entries = {**entries, "masks": _coalitions(path, entries)}
     masks = _masks(path, entries)
     if "values" not in entries:
         raise BadInput(f'{path} has no "values": add them, float (m,) or (m, q), one row per mask')
@@ -55,15 +53,22 @@ def of(path: Path, entries: Mapping[str, NDArray[Any]]) -> Recording:
         targets=names(path, entries, "targets", q, "one per column of the values"),
         design=_design(path, entries),
         noise_var=variances(path, entries, values),
+        test=set_aside(path, entries, len(masks)),
     )
 
 
-def _coalitions(path: Path, coalitions: NDArray[Any]) -> BoolArray:
+def _coalitions(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:
     """The masks of a game that shapiq saved: a row of 0 and 1 for each coalition."""
+    coalitions, players = entries["coalitions"], entries.get("n_players")
     if coalitions.ndim != 2 or not np.isin(coalitions, (0, 1)).all():
         raise BadInput(
             f'{path}: "coalitions" must be 0 and 1, of shape (m, n); got {coalitions.dtype} of '
             f"shape {coalitions.shape}"
+        )
+    if players is not None and not np.array_equal(players, coalitions.shape[1]):
+        raise BadInput(
+            f'{path}: "n_players" must be the number of columns of "coalitions", '
+            f"{coalitions.shape[1]}; got {players}"
         )
     return coalitions.astype(np.bool_)
 
@@ -88,14 +93,14 @@ def read_arrays(path: Path, keys: Sequence[str] = KEYS) -> dict[str, NDArray[Any
     Raises :class:`BadInput` for a file that is missing or damaged, and for one that would unpack to
     an absurd size.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-    except OSError as error:
-        raise BadInput(f"the recording {path} cannot be read: {error.strerror}") from error
-    if head != b"PK":  # numpy would try its other formats, the pickle among them
+    head = read_bytes(path, 6)
+    if head[:2] != b"PK":  # numpy would try its other formats, the pickle among them
         raise BadInput(
-            f"{path} is not a recording: expected an .npz file (numpy.savez) with masks and values"
+            f"{path} is one array, and a recording has two: write them into one file with "
+            f"interplay.write_recording('a.npz', masks.astype(bool), values)"
+            if head == b"\x93NUMPY"
+            else f"{path} is not a recording: expected an .npz file (numpy.savez) with masks and "
+            f"values, or a name that ends in .csv, .tsv, .jsonl, .json or .parquet"
         )
     _check_size(path)
     entries: dict[str, NDArray[Any]] = {}
@@ -129,12 +134,7 @@ def _check_size(path: Path) -> None:
             f"{path} is damaged, its list of entries cannot be read ({type(error).__name__}: "
             f"{error}): copy or record it again"
         ) from error
-    packed = path.stat().st_size
-    if whole > MOST_BYTES or (whole > SUSPICIOUS_BYTES and whole > SUSPICIOUS_RATIO * packed):
-        raise BadInput(
-            f"{path} would unpack from {packed:,} to {whole:,} bytes, more than a recording of "
-            f"that size can hold: check where it is from"
-        )
+    check_unpacked(path, whole)
 
 
 def _masks(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:
@@ -153,17 +153,21 @@ def _masks(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:
             f'{path} has no masks: add "masks", bool (m, n), or "masks_packed", uint8 from '
             f'numpy.packbits(masks, axis=1), with "n"'
         )
-    packed, n = entries["masks_packed"], _n(path, entries)
-    width = -(-n // 8)
+    return unpacked(path, entries, "masks_packed", _n(path, entries))
+
+
+def unpacked(path: Path, entries: Mapping[str, NDArray[Any]], key: str, n: int) -> BoolArray:
+    """Return masks that were packed bit by bit."""
+    packed, width = entries[key], -(-n // 8)
     if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != width:
         raise BadInput(
-            f'{path}: "masks_packed" must be uint8 of shape (m, {width}) for n = {n}, from '
+            f'{path}: "{key}" must be uint8 of shape (m, {width}) for n = {n}, from '
             f"numpy.packbits(masks, axis=1); got {packed.dtype} of shape {packed.shape}"
         )
     bits = np.unpackbits(packed, axis=1).astype(np.bool_)
     if bits[:, n:].any():
         raise BadInput(
-            f'{path}: "masks_packed" has bits beyond n = {n} features: "n" is wrong, or the masks '
+            f'{path}: "{key}" has bits beyond n = {n} features: "n" is wrong, or the masks '
             f'were not packed by numpy.packbits(masks, axis=1) with bitorder "big"'
         )
     return np.ascontiguousarray(bits[:, :n])
@@ -205,3 +209,15 @@ def _design(path: Path, entries: Mapping[str, NDArray[Any]]) -> str | None:
             f"{design.shape}"
         )
     return str(design)
+
+
+def set_aside(path: Path, entries: Mapping[str, NDArray[Any]], m: int) -> BoolArray | None:
+    if "test" not in entries:
+        return None
+    test = entries["test"]
+    if test.dtype != np.bool_ or test.shape != (m,):
+        raise BadInput(
+            f'{path}: "test" must be bool of shape ({m},), one per mask; got {test.dtype} of '
+            f"shape {test.shape}"
+        )
+    return test

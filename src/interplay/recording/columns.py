@@ -11,83 +11,115 @@ from numpy.typing import NDArray
 
 from interplay.errors import BadInput, MissingExtra
 from interplay.recording.recording import Recording
+from interplay.recording.source import check_unpacked, read_bytes
 from interplay.value_function import FloatArray
 
 
 def read(path: Path) -> Recording:
     """Read the evaluations of one value function; of replicates the mean."""
     try:
-        import pyarrow
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingExtra("pyarrow", "parquet") from error
-    wanted = ("fingerprint", "n", "mask")
+    read_bytes(path, 2)
     try:
-        table = parquet.read_table(path)
-    except FileNotFoundError as error:
-        raise BadInput(f"the recording {path} cannot be read: no such file") from error
-    except (OSError, pyarrow.ArrowException) as error:
-        raise BadInput(f"{path} is not a readable Parquet file: {error}") from error
-    missing = [name for name in wanted if name not in table.column_names]
-    if missing:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            about = file.metadata
+            groups = [about.row_group(i) for i in range(about.num_row_groups)]
+            size = sum(group.total_byte_size for group in groups)
+            check_unpacked(path, max(size, 8 * about.num_rows * about.num_columns))
+            table = file.read()
+        return _recording(path, table)
+    except BadInput:
+        raise
+    except Exception as error:  # a damaged file can raise nearly anything
         raise BadInput(
-            f"{path} is not an export of `interplay runs export`: it has no column "
-            f"{', '.join(missing)}"
-        )
-    return _recording(path, table)
+            f"{path} is not a readable Parquet file ({type(error).__name__}: {error}): copy or "
+            f"export it again"
+        ) from error
 
 
 def _recording(path: Path, table: Any) -> Recording:
+    missing = {"fingerprint", "n", "mask"}.difference(table.column_names)
+    if missing:
+        raise BadInput(
+            f"{path} is not an export of `interplay runs export`: it has no column "
+            f"{', '.join(sorted(missing))}"
+        )
+    if not len(table):
+        raise BadInput(f"{path} has no rows")
     functions = table["fingerprint"].unique().to_pylist()
     if len(functions) != 1:
         raise BadInput(
             f"{path} holds {len(functions)} value functions: export one, with --fingerprint"
         )
+    widths = table["n"].unique().to_pylist()
+    if len(widths) != 1 or not isinstance(n := widths[0], int) or n < 1:
+        raise BadInput(f'{path}: column "n" must be one number of features; got {widths[:5]}')
+    masks = _packed_masks(path, table["mask"], n)
     columns = [name for name in table.column_names if name == "value" or name[:6] == "value:"]
-    try:
-        (n,) = set(table["n"].to_pylist())
-        width = -(-n // 8)
-        rows = table["mask"].to_pylist()
-        if any(len(row) != width for row in rows):
-            raise ValueError(f"a mask is not {width} bytes")
-        values = np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{path} is damaged: {error}") from error
+    values = _numbers(table, columns)
     # a table of several functions has columns for the targets of all
     own = np.flatnonzero(np.isfinite(values).any(axis=0))
-    values, columns = (
-        values[:, own],
-        [columns[j] for j in own],
-    )
-    if not columns or not np.isfinite(values).all():
-        raise BadInput(f"{path} is damaged: its values are not finite numbers, q for each mask")
-    distinct, place = np.unique(np.array(rows, dtype=f"V{width}"), return_inverse=True)
-    count = np.bincount(place)
-    mean = np.stack([np.bincount(place, column) / count for column in values.T], axis=1)
-    packed = np.frombuffer(distinct.tobytes(), dtype=np.uint8).reshape(-1, width)
-    masks = np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
+    values, columns = values[:, own], [columns[j] for j in own]
+    if not columns:
+        raise BadInput(f'{path} has no values: no column "value", or "value:NAME"')
+    if not np.isfinite(values).all():
+        row, j = np.argwhere(~np.isfinite(values))[0]
+        raise BadInput(f'{path}: "{columns[j]}" must be finite; row {row} has {values[row, j]}')
     single = columns == ["value"]
-    noise = _noise(table, columns, place, count)
+    noise = _noise(table, columns)
+    # of each distinct mask its mean
+    _, first, place = np.unique(
+        masks.view(f"V{masks.shape[1]}").ravel(), return_index=True, return_inverse=True
+    )
+    share = 1 / np.bincount(place)
+    mean = _sums(place, values) * share[:, None]
+    of_mean = None if noise is None else _sums(place, noise) * np.square(share)[:, None]
     return Recording(
-        masks,
+        np.unpackbits(masks[first], axis=1, count=n).astype(np.bool_),
         mean[:, 0] if single else mean,
         features=_features(table, functions[0], n),
         targets=None if single else tuple(name[6:] for name in columns),
-        noise_var=noise[:, 0] if single and noise is not None else noise,
+        noise_var=of_mean[:, 0] if single and of_mean is not None else of_mean,
     )
 
 
-def _noise(
-    table: Any, columns: list[str], place: NDArray[np.intp], count: NDArray[np.intp]
-) -> FloatArray | None:
-    """Variance of the mean of the replicates, where every evaluation tells its noise."""
+def _packed_masks(path: Path, column: Any, n: int) -> NDArray[np.uint8]:
+    """The bytes of all masks, ``(m, ceil(n / 8))``."""
+    width = -(-n // 8)
+    check_unpacked(path, len(column) * n)
+    rows = column.to_pylist()
+    for number, row in enumerate(rows):
+        if not isinstance(row, bytes) or len(row) != width:
+            told = f"{len(row)} bytes" if isinstance(row, bytes) else repr(row)
+            raise BadInput(
+                f'{path}: "mask" must be the {width} bytes of numpy.packbits for n = {n}; row '
+                f"{number} has {told}"
+            )
+    packed = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(-1, width)
+    if n % 8 and (packed[:, -1] & (0xFF >> n % 8)).any():
+        raise BadInput(f'{path}: "mask" has bits beyond n = {n} features')
+    return packed
+
+
+def _numbers(table: Any, columns: list[str]) -> FloatArray:
+    if not columns:
+        return np.zeros((len(table), 0))
+    return np.stack([table[name].to_numpy() for name in columns], axis=1).astype(np.float64)
+
+
+def _sums(place: NDArray[np.intp], table: FloatArray) -> FloatArray:
+    return np.stack([np.bincount(place, column) for column in table.T], axis=1)
+
+
+def _noise(table: Any, columns: list[str]) -> FloatArray | None:
+    """Variances of the noise, where every evaluation tells them."""
     names = [f"noise{name[len('value') :]}" for name in columns]
     if any(name not in table.column_names for name in names):
         return None
-    noise = np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.float64)
-    if not np.isfinite(noise).all():
-        return None
-    return np.stack([np.bincount(place, one) / np.square(count) for one in noise.T], axis=1)
+    noise = _numbers(table, names)
+    return noise if np.isfinite(noise).all() and (noise >= 0).all() else None
 
 
 def _features(table: Any, fingerprint: str, n: int) -> tuple[str, ...] | None:

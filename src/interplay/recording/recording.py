@@ -34,6 +34,9 @@ class Recording:
         name of the mask design, or None where the file does not say.
     noise_var
         float64 like ``values``: variance of the noise in each; None where nobody said.
+    test
+        bool ``(m,)``: uniform masks that a design of another law has set aside, to measure
+        faithfulness on; None where there are none.
     """
 
     masks: BoolArray
@@ -42,6 +45,7 @@ class Recording:
     targets: tuple[str, ...] | None = None
     design: str | None = None
     noise_var: FloatArray | None = None
+    test: BoolArray | None = None
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:
@@ -49,16 +53,17 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
 
     ``.npz``
         ``masks`` (bool ``(m, n)``) or ``masks_packed`` with ``n``, and ``values``; perhaps
-        ``features``, ``targets``, ``design``, ``noise_var``. Also the files in which shapiq keeps
-        the values of a game. Nothing is ever unpickled.
+        ``features``, ``targets``, ``design``, ``noise_var``, ``test``. Nothing is ever unpickled.
     ``.csv``, ``.tsv``
         a column of 0 and 1 for each feature, named after it, and a column ``value``, or
-        ``value:NAME`` for each target.
+        ``value:NAME`` for each target; perhaps ``noise_var``, or ``noise_var:NAME``.
     ``.jsonl``
-        on each line ``{"mask": [0, 1, ...] or "01...", "value": 1.5}``; for several targets
-        ``"value"`` is a list, or an object by name.
+        on each line ``{"mask": [0, 1, ...] or "01...", "value": 1.5}``, perhaps with
+        ``"noise_var"``; for several targets both are lists, or objects by name.
     ``.parquet``
         what ``interplay runs export`` writes, for one value function; the mean over replicates.
+    ``.npz``, ``.json``
+        in which shapiq keeps the values of a game; they are taken as stored, not normalised.
 
     Raises
     ------
@@ -77,13 +82,14 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     array([[ True, False],
            [ True,  True]])
     """
-    from interplay.recording import archive, columns, lines
+    from interplay.recording import archive, columns, games, lines
 
     path = Path(path)
     readers = {
         ".csv": lambda: lines.read_table(path, ","),
         ".tsv": lambda: lines.read_table(path, "\t"),
         ".jsonl": lambda: lines.read_objects(path),
+        ".json": lambda: games.read(path),
         ".parquet": lambda: columns.read(path),
     }
     reader = readers.get(path.suffix.lower())
@@ -99,6 +105,7 @@ def write_recording(
     targets: Sequence[str] | None = None,
     design: str | None = None,
     noise_var: FloatArray | None = None,
+    test: BoolArray | None = None,
 ) -> None:
     """Write a recording, with packed masks; a file that is there is replaced as a whole.
 
@@ -116,13 +123,15 @@ def write_recording(
         name of the mask design.
     noise_var
         variances of the noise, of the shape of ``values``.
+    test
+        bool ``(m,)``: rows set aside to measure faithfulness on.
 
     Raises
     ------
     BadInput
         the arrays do not fit together, or the file cannot be written.
     """
-    from interplay.recording.archive import names, variances
+    from interplay.recording.archive import names, set_aside, variances
 
     path = Path(path)
     masks = check_masks(masks)
@@ -144,6 +153,9 @@ def write_recording(
     if noise_var is not None:
         entries["noise_var"] = np.asarray(noise_var)
         variances(path, entries, values)
+    if test is not None:
+        entries["test"] = np.asarray(test)
+        set_aside(path, entries, len(masks))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **entries)
     try:
