@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from interplay.masks.complete import MOST_FEATURES
 from interplay.masks.laws import LAWS, small_game, uniform_stream
 from interplay.masks.uniform import uniform
 from interplay.recording import Recording, read_arrays
-from interplay.recording.archive import of
+from interplay.recording.archive import KEYS, of, set_aside, unpacked
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values, feature_names
 
 KINDS: Final = ("uniform", *LAWS)
@@ -48,13 +49,15 @@ class Design:
         uniform itself.
     """
 
-    def __init__(self, features: Sequence[str], kind: str, seed: int, size: int) -> None:
+    def __init__(
+        self, features: Sequence[str], kind: str, seed: int, masks: BoolArray, test: BoolArray
+    ) -> None:
         self.features = tuple(features)
         self.n = len(self.features)
         self.kind, self.seed = kind, seed
-        self.masks, self.test = _masks(self.n, kind, seed, size)
+        self.masks, self.test = masks, test
+        self._waiting = {row: place for place, row in enumerate(_keys(masks))}
         self._told: list[tuple[BoolArray, FloatArray, FloatArray | None]] = []
-        self._known: set[bytes] = set()
 
     def __repr__(self) -> str:
         return f"<Design of {len(self.masks)} {self.kind} masks, n = {self.n}, {self.told} told>"
@@ -71,8 +74,7 @@ class Design:
         """
         if k is not None and (isinstance(k, bool) or k < 0):
             raise BadInput(f"k must be a number of masks, at least 0; got {k!r}")
-        waiting = np.array([row not in self._known for row in _keys(self.masks)], dtype=np.bool_)
-        return self.masks[np.flatnonzero(waiting)[:k]]
+        return self.masks[list(islice(self._waiting.values(), k))]
 
     def tell(self, masks: BoolArray, values: ArrayLike, noise_var: ArrayLike | None = None) -> None:
         """Take values in, in any order; also of masks that were not asked for, and again.
@@ -89,7 +91,8 @@ class Design:
         Raises
         ------
         BadInput
-            wrong shapes, values that are not finite, or another number of targets than before.
+            wrong shapes, values that are not finite, another number of targets than before, or
+            noise where there was none before; nothing is taken in then.
         """
         masks = check_masks(masks, n=self.n)
         table = check_values(values, len(masks))
@@ -101,13 +104,24 @@ class Design:
                 f"noise_var must be variances, at least 0, of the shape of values {table.shape}; "
                 f"got shape {noise.shape}"
             )
-        if self._told and self._told[0][1].shape[1:] != table.shape[1:]:
-            raise BadInput(
-                f"values have shape {table.shape}; those told before had shape "
-                f"{self._told[0][1].shape}: every row needs the same targets"
-            )
-        self._told.append((masks, table, noise))
-        self._known.update(_keys(masks))
+        if self._told:
+            _, before, noise_before = self._told[0]
+            if before.shape[1:] != table.shape[1:]:
+                raise BadInput(
+                    f"values have shape {table.shape}; those told before had shape "
+                    f"{before.shape}: every row needs the same targets"
+                )
+            if (noise is None) != (noise_before is None):
+                raise BadInput(
+                    f"noise_var was {'not ' * (noise_before is None)}told for the values before: "
+                    f"tell it for all, or for none"
+                )
+        if not len(masks):
+            return
+        # copies: the caller may use the arrays for the next values
+        self._told.append((masks.copy(), table.copy(), None if noise is None else noise.copy()))
+        for row in _keys(masks):
+            self._waiting.pop(row, None)
 
     def recording(self) -> Recording:
         """Return all that was told, as :func:`interplay.fit` takes it.
@@ -119,15 +133,15 @@ class Design:
                 "nothing was told to this design: evaluate its masks, then tell(masks, values)"
             )
         masks, values, noise = zip(*self._told, strict=True)
-        reported = [part for part in noise if part is not None]
-        if reported and len(reported) < len(noise):
-            raise BadInput("noise_var was told for some values only: tell it for all, or for none")
+        rows = np.concatenate(masks)
+        aside = set(_keys(self.masks[self.test]))
         return Recording(
-            np.concatenate(masks),
+            rows,
             np.concatenate(values),
             features=self.features,
             design=self.kind,
-            noise_var=np.concatenate(reported) if reported else None,
+            noise_var=None if noise[0] is None else np.concatenate(noise),
+            test=np.array([row in aside for row in _keys(rows)], dtype=np.bool_) if aside else None,
         )
 
     def next(self, surrogate: object, k: int) -> BoolArray:
@@ -139,13 +153,25 @@ class Design:
         if isinstance(k, bool) or k < 1:
             raise BadInput(f"k must be a number of masks, at least 1; got {k!r}")
         size = len(self.masks)
-        self.masks, self.test = _masks(self.n, self.kind, self.seed, size + k)
+        masks, test = _masks(self.n, self.kind, self.seed, size + k)
+        if not np.array_equal(masks[:size], self.masks):
+            raise BadInput(
+                "this design cannot be gone on with: the masks that it was saved with are not "
+                "those that this version of numpy draws under its seed. Make a design of another "
+                "seed, and tell it what was told here"
+            )
+        self.masks, self.test = masks, test
+        told = {row for rows, _, _ in self._told for row in _keys(rows)}  # masks of one's own, too
+        new = enumerate(_keys(masks[size:]), size)
+        self._waiting |= {row: place for place, row in new if row not in told}
         return self.masks[size:]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the design and what was told to an ``.npz`` file; :meth:`load` reads it.
 
-        Once values were told, the file is a recording too: ``interplay fit`` reads it.
+        ``design_masks``, with ``features``, ``design_test``, ``design`` and ``design_seed``, are
+        the masks, packed by ``numpy.packbits(masks, axis=1)``. Once values were told, the file is
+        a recording too: ``interplay fit`` reads it.
         """
         path = Path(path)
         if path.suffix != ".npz":
@@ -153,15 +179,16 @@ class Design:
         arrays: dict[str, Any] = {
             "design": np.array(self.kind),
             "design_seed": np.array(self.seed),
-            "design_size": np.array(len(self.masks)),
+            "design_masks": np.packbits(self.masks, axis=1),
+            "design_test": self.test,
             "features": np.array(self.features, dtype=np.str_),
             "n": np.array(self.n),
         }
         if self._told:
             told = self.recording()
             arrays |= {"masks_packed": np.packbits(told.masks, axis=1), "values": told.values}
-            if told.noise_var is not None:
-                arrays["noise_var"] = told.noise_var
+            optional = {"noise_var": told.noise_var, "test": told.test}
+            arrays |= {name: array for name, array in optional.items() if array is not None}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_whole(path, buffer.getvalue())
@@ -177,23 +204,30 @@ class Design:
             the file is missing, damaged, or not a design.
         """
         path = Path(path)
-        entries = read_arrays(path)
-        missing = {"design", "design_seed", "design_size", "features"} - entries.keys()
+        entries = read_arrays(path, (*KEYS, *DESIGN_KEYS))
+        missing = {"design", "features", *DESIGN_KEYS} - entries.keys()
         if missing:
             raise BadInput(f"{path} is not a design: it has no {', '.join(sorted(missing))}")
-        try:
-            kind, names = str(entries["design"]), [str(name) for name in entries["features"]]
-            seed, size = int(entries["design_seed"]), int(entries["design_size"])
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"{path} is damaged as a design: {error}") from error
-        if kind not in (*KINDS, "complete") or not 0 < size <= MOST or seed < 0 or not names:
-            raise BadInput(f"{path} is damaged as a design: {size} masks of kind {kind!r}")
-        loaded = cls(names, kind, seed, size)
+        names, kind, seed = (entries[key] for key in ("features", "design", "design_seed"))
+        if names.dtype.kind != "U" or names.ndim != 1 or not len(names):
+            raise BadInput(f'{path} is damaged: "features" must be names; got {names.dtype}')
+        if kind.ndim or str(kind) not in (*KINDS, "complete"):
+            raise BadInput(f'{path} is damaged: "design" is no kind of design: {kind!r}')
+        if seed.ndim or seed.dtype.kind not in "iu" or seed < 0:
+            raise BadInput(f'{path} is damaged: "design_seed" must be a number; got {seed!r}')
+        masks = unpacked(path, entries, "design_masks", len(names))
+        if len(set(_keys(masks))) < max(len(masks), 1):
+            raise BadInput(f'{path} is damaged: "design_masks" must be different masks')
+        test = set_aside(path, entries, len(masks), "design_test")
+        assert test is not None
+        loaded = cls(names.tolist(), str(kind), int(seed), masks, test)
         if "values" in entries:
             told = of(path, entries)
             loaded.tell(told.masks, told.values, told.noise_var)
         return loaded
 
+
+DESIGN_KEYS: Final = ("design_seed", "design_masks", "design_test")
 
 MOST: Final = 2**24
 """Most masks of one design."""
@@ -229,7 +263,7 @@ def design(
     Raises
     ------
     BadInput
-        an unknown kind, or a budget that is too small for a fit.
+        an unknown kind, a seed below 0, or a budget that is too small for a fit.
 
     Examples
     --------
@@ -244,7 +278,7 @@ def design(
     """
     if isinstance(features, int | np.integer) and not isinstance(features, bool):
         names = feature_names(None, int(features)) if features > 0 else ()
-    elif isinstance(features, str) or not isinstance(features, Sequence):
+    elif isinstance(features, str) or not isinstance(features, Sequence | np.ndarray):
         raise BadInput(f"features must be names, or their number; got {features!r}")
     else:
         names = tuple(str(name) for name in features)
@@ -254,16 +288,18 @@ def design(
         raise unknown("kind of design", kind, KINDS)
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget > MOST:
         raise BadInput(f"budget must be a number of masks, at most {MOST}; got {budget!r}")
-    n = len(names)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise BadInput(f"seed must be a whole number, at least 0; got {seed!r}")
+    n, seed = len(names), int(seed)
     if n <= MOST_FEATURES and 2**n <= budget:
-        return Design(names, "complete", seed, 2**n)
+        return Design(names, "complete", seed, *_masks(n, "complete", seed, 2**n))
     least = LEAST if kind == "uniform" else LEAST + SET_ASIDE
     if budget < least:
         aside = f" and {SET_ASIDE} uniform ones set aside" if kind != "uniform" else ""
         raise BadInput(
             f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {least} in all"
         )
-    return Design(names, kind, seed, int(budget))
+    return Design(names, kind, seed, *_masks(n, kind, seed, int(budget)))
 
 
 def _masks(n: int, kind: str, seed: int, size: int) -> tuple[BoolArray, BoolArray]:

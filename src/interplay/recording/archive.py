@@ -211,13 +211,15 @@ def _design(path: Path, entries: Mapping[str, NDArray[Any]]) -> str | None:
     return str(design)
 
 
-def set_aside(path: Path, entries: Mapping[str, NDArray[Any]], m: int) -> BoolArray | None:
-    if "test" not in entries:
+def set_aside(
+    path: Path, entries: Mapping[str, NDArray[Any]], m: int, key: str = "test"
+) -> BoolArray | None:
+    if key not in entries:
         return None
-    test = entries["test"]
+    test = entries[key]
     if test.dtype != np.bool_ or test.shape != (m,):
         raise BadInput(
-            f'{path}: "test" must be bool of shape ({m},), one per mask; got {test.dtype} of '
+            f'{path}: "{key}" must be bool of shape ({m},), one per mask; got {test.dtype} of '
             f"shape {test.shape}"
         )
     return test
