@@ -25,7 +25,6 @@ from interplay.evaluate import (
     evaluate,
     join,
 )
-from interplay.packing import Term
 from interplay.recording import Recording
 from interplay.surrogates import MIN_MASKS, Surrogate, check_method
 from interplay.surrogates.exact import MAX_FEATURES
@@ -283,14 +282,6 @@ def alike(a: Surrogate, b: Surrogate) -> bool:
     """Whether two fits agree on faithfulness and on their strongest terms."""
     if not abs(a.faithfulness.value - b.faithfulness.value) <= STABLE_R2:  # a NaN is no agreement
         return False
-    strongest = _strongest(a) | _strongest(b)
-    if not strongest:
-        return True
-    first, second = a.spectrum(None).terms, b.spectrum(None).terms
-    x = np.array([first.get(term, 0.0) for term in strongest])
-    y = np.array([second.get(term, 0.0) for term in strongest])
+    strongest = list({*a.largest(COMPARED), *b.largest(COMPARED)})
+    x, y = a.values_of(strongest), b.values_of(strongest)
     return bool(np.linalg.norm(x - y) <= STABLE_VALUES * np.linalg.norm(y))
-
-
-def _strongest(surrogate: Surrogate) -> set[Term]:
-    return {found.features for found in surrogate.spectrum().top(COMPARED)}

@@ -11,7 +11,6 @@ import interplay as ip
 from interplay.masks import all_masks
 from interplay.metrics import r_squared
 from interplay.surrogates import METHODS
-from interplay.surrogates.auto import Auto
 
 SAMPLED = [name for name in METHODS if name != "exact"]
 
@@ -133,19 +132,6 @@ def test_noise_is_not_to_be_trusted() -> None:
     surrogate = ip.fit(uniform(200, 20), values)
     assert surrogate.faithfulness.verdict == "do not trust"
     assert surrogate.faithfulness.sentence.startswith("Do not trust this explanation")
-
-
-def test_auto_takes_the_better_member() -> None:
-    masks = uniform(300, 10)
-    additive = masks @ np.arange(10.0) + np.random.default_rng(0).normal(size=300)
-    paired = additive + 8.0 * (masks[:, 0] & masks[:, 1])
-    for values in (additive, paired):
-        auto = ip.fit(masks, values)
-        assert isinstance(auto, Auto)
-        assert "chosen by cross-validated" in auto.diagnostics()[-1]
-        scores = [ip.fit(masks, values, method=m).faithfulness.value for m in SAMPLED]
-        assert auto.faithfulness.value > max(scores) - 0.02
-    assert auto.chosen.method == "proxyspex"
 
 
 def test_all_masks_make_auto_exact() -> None:

@@ -11,14 +11,13 @@ from interplay.explanation.explanation import (
     load,
     versions,
 )
-from interplay.explanation.finding import Finding, Restored
+from interplay.explanation.finding import Finding
 from interplay.explanation.run_file import read_run
 
 __all__ = [
     "Cost",
     "Explanation",
     "Finding",
-    "Restored",
     "Sample",
     "describe",
     "digest_of",

@@ -16,7 +16,7 @@ import numpy as np
 
 from interplay.errors import BadInput, unknown
 from interplay.explanation.finding import Finding
-from interplay.explanation.run_file import FORMAT, VERSION, read_run, read_series, write_run
+from interplay.explanation.run_file import FORMAT, VERSION, read_run, read_surrogates, write_run
 from interplay.interactions import Interaction, Interactions
 from interplay.metrics import Estimate
 from interplay.recording import Recording, read_recording
@@ -222,8 +222,8 @@ class Explanation:
                 "file that save() wrote beside the .json file, and load again"
             )
         targets = [self.target(name) for name in self.targets]
-        series = [view.surrogate.spectrum(None) for view in targets]
-        write_run(path, targets[0].to_dict(), self.evaluations, series)
+        surrogates = [view.surrogate for view in targets]
+        write_run(path, targets[0].to_dict(), self.evaluations, surrogates)
         return path
 
 
@@ -300,14 +300,14 @@ def load(path: str | Path) -> Explanation:
     try:
         features = tuple(map(str, content["features"]))
         targets = content["targets"]
-        series: list[Spectrum] | list[None] = [None] * len(targets)
+        surrogates: list[Surrogate] | list[None] = [None] * len(targets)
         evaluations = None
         if arrays.exists():
-            series = read_series(arrays, len(targets), len(features), features)
+            surrogates = read_surrogates(arrays, len(targets), len(features))
             evaluations = read_recording(arrays)
         findings = tuple(
-            Finding.from_dict(target, whole, str(path))
-            for target, whole in zip(targets, series, strict=True)
+            Finding.from_dict(target, surrogate, str(path))
+            for target, surrogate in zip(targets, surrogates, strict=True)
         )
         return Explanation(
             findings=findings,

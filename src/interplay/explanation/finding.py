@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
-from interplay.errors import BadInput
 from interplay.metrics import Estimate
 from interplay.spectrum import Spectrum
-from interplay.surrogates.base import SparseSurrogate, Surrogate
-from interplay.surrogates.sample import Sample as FitSample
+from interplay.surrogates.base import Surrogate
 from interplay.value_function import BoolArray, FloatArray
 
 SHOWN_INTERACTIONS = 200
 
-
-class Restored(SparseSurrogate):
-    """The surrogate of a saved run: its whole series, as it was fitted."""
-
-    method: ClassVar[str] = "restored"
-
-    @classmethod
-    def fit_targets(
-        cls, sample: FitSample, values: FloatArray, rng: np.random.Generator
-    ) -> list[Self]:
-        raise BadInput("the surrogate of a saved run cannot be fitted again; use interplay.fit")
+SHARE_MASKS = 1000
 
 
 @dataclass(frozen=True)
@@ -74,13 +62,13 @@ class Finding:
         noise_var: FloatArray | None,
     ) -> Self:
         """Return what a fitted surrogate amounts to; masks ``(m, n)``, the others ``(m,)``."""
-        spectrum, whole = surrogate.spectrum(), surrogate.spectrum(None)
+        spectrum = surrogate.spectrum()
         notes = surrogate.diagnostics()
-        if len(spectrum) < len(whole):
-            share = 100 * spectrum.variance / whole.variance
+        share = _share(spectrum, surrogate)
+        if share < 0.9995:
             notes.append(
-                f"The spectrum shows the {len(spectrum) - 1} largest of {len(whole) - 1} terms, "
-                f"{share:.1f} % of the surrogate's variance."
+                f"The spectrum shows the {len(spectrum) - 1} largest terms of the surrogate's "
+                f"series, {100 * share:.1f} % of its variance."
             )
         kept = masks.sum(axis=1)
         return cls(
@@ -122,17 +110,16 @@ class Finding:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any], series: Spectrum | None, source: str) -> Self:
-        """Return what :meth:`to_dict` wrote; with its whole series it has a surrogate again.
+    def from_dict(
+        cls, content: Mapping[str, Any], surrogate: Surrogate | None, source: str
+    ) -> Self:
+        """Return what :meth:`to_dict` wrote, with its surrogate where that was saved too.
 
         Errors name the ``source``.
         """
         spectrum = Spectrum.from_dict(content["spectrum"], source=source)
         faithfulness = Estimate.from_dict(content["faithfulness"])
-        surrogate = None
-        if series is not None:
-            surrogate = Restored()
-            surrogate.series = series
+        if surrogate is not None:
             surrogate.features, surrogate.faithfulness = spectrum.features, faithfulness
         return cls(
             target=str(content["target"]),
@@ -145,6 +132,17 @@ class Finding:
             notes=tuple(map(str, content["diagnostics"])),
             surrogate=surrogate,
         )
+
+
+def _share(spectrum: Spectrum, surrogate: Surrogate) -> float:
+    """How much of the surrogate's variance a spectrum holds, on masks drawn for the purpose."""
+    masks = np.random.default_rng(0).random((SHARE_MASKS, spectrum.n)) < 0.5
+    whole = surrogate.predict(masks)
+    spread = float(np.square(whole - whole.mean()).mean())
+    if spread <= 1e-24 * max(1.0, float(np.square(whole).mean())):
+        return 1.0
+    missing = whole - spectrum.predict(masks)
+    return 1.0 - float(np.square(missing - missing.mean()).mean()) / spread
 
 
 def _mean(values: FloatArray) -> float | None:

@@ -1,7 +1,8 @@
 """The files of a run: ``run.json`` (results, evidence, report) and ``run.npz`` (arrays).
 
 The arrays are the evaluations, so that ``run.npz`` is a recording that ``interplay.fit`` reads, and
-the whole Walsh series of target j as ``packed_j``, ``coefficients_j`` and ``standard_errors_j``.
+the whole surrogate of target j: its method as ``surrogate_j``, and what
+:meth:`~interplay.surrogates.base.Surrogate.arrays` returned under ``surrogate_j.NAME``.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import numpy as np
 from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.recording import Recording
-from interplay.spectrum import Spectrum
+from interplay.surrogates import METHODS, Surrogate
 from interplay.version import __version__
 
-FORMAT, VERSION = "interplay.run", 2
+FORMAT, VERSION = "interplay.run", 3
 
 _DAMAGE: Final = (
     *(KeyError, TypeError, ValueError, OverflowError, EOFError, OSError, RuntimeError),
@@ -32,7 +33,10 @@ _DAMAGE: Final = (
 
 
 def write_run(
-    path: Path, summary: Mapping[str, Any], evaluations: Recording, series: Sequence[Spectrum]
+    path: Path,
+    summary: Mapping[str, Any],
+    evaluations: Recording,
+    surrogates: Sequence[Surrogate],
 ) -> None:
     """Write both files, each whole or not at all."""
     arrays: dict[str, Any] = {
@@ -46,11 +50,9 @@ def write_run(
         arrays["design"] = np.array(evaluations.design)
     if evaluations.noise_var is not None:
         arrays["noise_var"] = evaluations.noise_var
-    for j, spectrum in enumerate(series):
-        arrays[f"packed_{j}"] = spectrum.packed
-        arrays[f"coefficients_{j}"] = spectrum.coefficients
-        if spectrum.standard_errors is not None:
-            arrays[f"standard_errors_{j}"] = spectrum.standard_errors
+    for j, surrogate in enumerate(surrogates):
+        arrays[f"surrogate_{j}"] = np.array(surrogate.method)
+        arrays |= {f"surrogate_{j}.{name}": array for name, array in surrogate.arrays().items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     text = json.dumps(summary, ensure_ascii=False, allow_nan=False)
@@ -81,20 +83,22 @@ def read_run(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_series(path: Path, q: int, n: int, features: Sequence[str]) -> list[Spectrum]:
-    """Return the whole series of q targets out of ``run.npz``."""
-    series = []
+def read_surrogates(path: Path, q: int, n: int) -> list[Surrogate]:
+    """Return the surrogates of q targets out of ``run.npz``."""
+    surrogates = []
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for j in range(q):
-                errors = arrays.get(f"standard_errors_{j}")
-                series.append(
-                    Spectrum.from_packed(
-                        arrays[f"packed_{j}"],
-                        arrays[f"coefficients_{j}"],
+                kind = METHODS[str(arrays[f"surrogate_{j}"])]
+                own = f"surrogate_{j}."
+                surrogates.append(
+                    kind.from_arrays(
+                        {
+                            name.removeprefix(own): arrays[name]
+                            for name in arrays.files
+                            if name.startswith(own)
+                        },
                         n,
-                        features=features,
-                        standard_errors=errors,
                     )
                 )
     except _DAMAGE as error:
@@ -103,4 +107,4 @@ def read_series(path: Path, q: int, n: int, features: Sequence[str]) -> list[Spe
             f"{path} is damaged ({reason}): save the run again, or move the file away to read "
             f"{path.with_suffix('.json')} alone"
         ) from error
-    return series
+    return surrogates

@@ -18,6 +18,7 @@ from interplay.surrogates.crossval import assign_folds
 from interplay.surrogates.evidence import judge, misfit_variance
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
+from interplay.surrogates.parity_gp import ParityGP
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.rows import MaskDesign, Rows, target_names
 from interplay.surrogates.sample import Sample, mean_one
@@ -25,7 +26,7 @@ from interplay.surrogates.targets import Surrogates
 from interplay.value_function import BoolArray, FloatArray, feature_names
 
 METHODS: Mapping[str, type[Surrogate]] = {
-    cls.method: cls for cls in (Auto, Exact, Lasso, ProxySpex)
+    cls.method: cls for cls in (Auto, Exact, Lasso, ParityGP, ProxySpex)
 }
 """Every method by the name that people choose it by."""
 
@@ -72,7 +73,7 @@ def fit(
     values
         float ``(m,)``, what the model gave under each mask; or ``(m, q)`` for q targets.
     method
-        ``"auto"``, ``"proxyspex"``, ``"lasso"`` or ``"exact"``.
+        ``"auto"``, ``"parity-gp"``, ``"proxyspex"``, ``"lasso"`` or ``"exact"``.
     features
         n names, for output; ``x0, x1, ...`` by default.
     targets

@@ -1,100 +1,241 @@
-"""``"auto"``: the better of its members, by cross-validation."""
+"""``"auto"``: a stack, the weighted mean of different surrogates, weighed by held-out errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.metrics import r_squared
-from interplay.spectrum import Spectrum
+from interplay.packing import Term
 from interplay.surrogates.base import Surrogate
-from interplay.surrogates.crossval import errors_of_others
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
+from interplay.surrogates.parity_gp import SPREADS, ParityGP, error_bars
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 
-MEMBERS: tuple[type[Surrogate], ...] = (Lasso, ProxySpex)
+KINDS: Final[tuple[type[Surrogate], ...]] = (Lasso, ProxySpex, *(ParityGP for _ in SPREADS))
+LABELS: Final = ("lasso", "proxyspex", *(f"parity-gp ({spread})" for spread in SPREADS))
+
+NEGLIGIBLE: Final = 1e-3
+"""Members that weigh less are left out: they cost time and terms, and change nothing."""
 
 
 class Auto(Surrogate):
-    """The exact spectrum where every mask is there; else the member with the least held-out error.
+    """The exact spectrum where every mask is there; else the stack.
+
+    Members are linear (LASSO), boosted trees with a sparse refit (ProxySPEX), and Gaussian
+    processes whose features are much alike, or very different. Their weights are not negative, add
+    up to one, and minimise the error of the weighted held-out predictions. Every member has an
+    exact Walsh spectrum, and so the stack has: the weighted sum.
 
     Attributes
     ----------
-    chosen
-        the fitted member that this surrogate stands for.
+    members
+        the fitted surrogates, by label; those of no weight are left out.
+    weights
+        float64, one for each.
+    scores
+        cross-validated R² of every member that was tried.
+    error
+        mean squared error on held-out rows.
+    rows
+        how many were fitted to.
     """
 
     method: ClassVar[str] = "auto"
-    chosen: Surrogate
+    members: Mapping[str, Surrogate]
+    weights: FloatArray
     scores: Mapping[str, float]
+    error: float
+    rows: int
 
     @classmethod
     def fit_targets(
         cls, sample: Sample, values: FloatArray, rng: np.random.Generator
     ) -> list[Self]:
         if is_complete(sample.masks):
-            return [cls._of(fitted, {}) for fitted in Exact.fit_targets(sample, values, rng)]
-        members = [
-            member.fit_targets(sample, values, child)
-            for member, child in zip(MEMBERS, rng.spawn(len(MEMBERS)), strict=True)
-        ]
+            return [
+                cls._of({"exact": fitted}, np.ones(1), {}, fitted.out_of_fold, 0.0)
+                for fitted in Exact.fit_targets(sample, values, rng)
+            ]
+        first, second = rng.spawn(2)
+        linear = Lasso.fit_targets(sample, values, first)
+        boosted = ProxySpex.fit_targets(sample, values, second)
         return [
-            cls._choose(sample, j, column, of_target)
-            for j, (column, *of_target) in enumerate(
-                zip(np.ascontiguousarray(values.T), *members, strict=True)
-            )
+            cls._stack(sample, j, column, [linear[j], boosted[j], *processes])
+            for j, (column, processes) in enumerate(ParityGP.of_spreads(sample, values))
         ]
 
     @classmethod
-    def _of(cls, chosen: Surrogate, scores: Mapping[str, float]) -> Self:
+    def _of(
+        cls,
+        members: Mapping[str, Surrogate],
+        weights: FloatArray,
+        scores: Mapping[str, float],
+        out_of_fold: FloatArray,
+        error: float,
+    ) -> Self:
         fitted = cls()
-        fitted.chosen, fitted.scores, fitted.out_of_fold = chosen, scores, chosen.out_of_fold
+        fitted.members, fitted.weights, fitted.scores = members, weights, scores
+        fitted.out_of_fold, fitted.error, fitted.rows = out_of_fold, error, len(out_of_fold)
         return fitted
 
     @classmethod
-    def _choose(
+    def _stack(
         cls, sample: Sample, j: int, values: FloatArray, members: Sequence[Surrogate]
     ) -> Self:
-        folds = np.maximum(sample.folds, 0)
-        tested = np.isfinite(members[0].out_of_fold)
-        weights = sample.weights[tested]
-        errors = np.zeros((folds.max() + 1, len(members)))
-        for i, member in enumerate(members):
-            squares = weights * np.square(values - member.out_of_fold)[tested]
-            errors[:, i] = np.bincount(folds[tested], squares, len(errors))
+        held_out = np.stack([member.out_of_fold for member in members], axis=1)
+        tested = np.isfinite(held_out[:, 0])
+        errors, counts = held_out - values[:, None], sample.weights
+        if not tested.any() or len(members) < len(KINDS):  # values that do not vary
+            return cls._of({LABELS[0]: members[0]}, np.ones(1), {}, members[0].out_of_fold, 0.0)
+        weights = simplex_weights(errors[tested], counts[tested])
+        out_of_fold = np.full(len(values), np.nan)
+        for fold in range(sample.k):
+            others, test = tested & (sample.folds != fold), sample.folds == fold
+            out_of_fold[test] = held_out[test] @ simplex_weights(errors[others], counts[others])
         noise = None if sample.noise is None else sample.noise[tested, j]
         scores = {
-            member.method: r_squared(
-                values[tested], member.out_of_fold[tested], noise_var=noise, weights=weights
+            label: r_squared(
+                values[tested], held_out[tested, i], noise_var=noise, weights=counts[tested]
             )
-            for member in members
-            if np.ptp(values[tested]) > 0
+            for i, label in enumerate(LABELS)
         }
-        fitted = cls._of(members[errors.sum(axis=0).argmin()], scores)
-        # as in the evidence of a member: who predicts a fold was chosen on the others
-        best = errors_of_others(errors).argmin(axis=1)[folds]
-        fitted.out_of_fold = np.choose(best, [member.out_of_fold for member in members])
-        return fitted
+        kept = np.flatnonzero(weights > NEGLIGIBLE).tolist()
+        return cls._of(
+            {LABELS[i]: members[i] for i in kept},
+            weights[kept] / weights[kept].sum(),
+            scores,
+            out_of_fold,
+            sample.held_out_error(values, out_of_fold),
+        )
 
     @property
     def fitted_method(self) -> str:
-        return self.chosen.method
+        return next(iter(self.members)) if len(self.members) == 1 else self.method
+
+    @property
+    def n(self) -> int:
+        return next(iter(self.members.values())).n
 
     def predict(self, masks: BoolArray) -> FloatArray:
-        return self.chosen.predict(masks)
+        parts = [member.predict(masks) for member in self.members.values()]
+        total: FloatArray = self.weights @ np.stack(parts)
+        return total
 
-    def walsh_series(self, max_terms: int | None) -> Spectrum:
-        return self.chosen.walsh_series(max_terms)
+    def coefficients(self, terms: Sequence[Term]) -> tuple[FloatArray, FloatArray]:
+        (first, *_) = self.members.values()
+        if isinstance(first, Exact):
+            return first.coefficients(terms)
+        values, plain = self.values_of(terms), self.error / self.rows
+        believed = [
+            (weight, member)
+            for weight, member in zip(self.weights.tolist(), self.members.values(), strict=True)
+            if isinstance(member, ParityGP)
+        ]
+        if not believed:
+            return values, np.full(len(terms), np.sqrt(plain))
+        total, variances = sum(weight for weight, _ in believed), np.zeros(len(terms))
+        for weight, member in believed:
+            variances += weight / total * member.variances(terms)
+        return values, error_bars(variances, plain)
+
+    def largest(self, count: int) -> list[Term]:
+        if len(self.members) == 1:
+            return next(iter(self.members.values())).largest(count)
+        terms = list({term for member in self.members.values() for term in member.largest(count)})
+        size = np.abs(self.values_of(terms))
+        order = sorted(range(len(terms)), key=lambda i: (-size[i], len(terms[i]), terms[i]))
+        return [terms[i] for i in order[:count]]
+
+    def values_of(self, terms: Sequence[Term]) -> FloatArray:
+        values = np.zeros(len(terms))
+        for weight, member in zip(self.weights.tolist(), self.members.values(), strict=True):
+            values += weight * member.values_of(terms)
+        return values
 
     def diagnostics(self) -> list[str]:
-        self.chosen.faithfulness, self.chosen.noise = self.faithfulness, self.noise
-        sentences = self.chosen.diagnostics()
-        if len(self.scores) > 1:
-            scores = ", ".join(f"{name} {score:.2f}" for name, score in self.scores.items())
-            sentences.append(f"{self.chosen.method} was chosen by cross-validated R²: {scores}.")
+        (first, *_) = self.members.values()
+        if len(self.members) == 1:
+            first.faithfulness, first.noise = self.faithfulness, self.noise
+            sentences = first.diagnostics()
+        else:
+            sentences = super().diagnostics()
+            shares = ", ".join(
+                f"{label} {100 * weight:.0f} %"
+                for label, weight in zip(self.members, self.weights, strict=True)
+            )
+            sentences.append(f"The surrogate is a stack, weighed by held-out errors: {shares}.")
+        if self.scores:
+            scores = ", ".join(f"{label} {score:.2f}" for label, score in self.scores.items())
+            sentences.append(f"Cross-validated R² of the members that were tried: {scores}.")
         return sentences
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {
+            "members": np.array(list(self.members), dtype=np.str_),
+            "kinds": np.array([member.method for member in self.members.values()], dtype=np.str_),
+            "weights": self.weights,
+            "error": np.array([self.error, self.rows]),
+        }
+        for i, member in enumerate(self.members.values()):
+            arrays |= {f"{i}.{key}": array for key, array in member.arrays().items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n: int) -> Self:
+        kinds: dict[str, type[Surrogate]] = {
+            kind.method: kind for kind in (Exact, Lasso, ProxySpex, ParityGP)
+        }
+        members = {}
+        for i, (label, kind) in enumerate(
+            zip(arrays["members"].tolist(), arrays["kinds"].tolist(), strict=True)
+        ):
+            own = {
+                key.removeprefix(f"{i}."): array
+                for key, array in arrays.items()
+                if key.startswith(f"{i}.")
+            }
+            members[label] = kinds[kind].from_arrays(own, n)
+        if not members or arrays["weights"].shape != (len(members),):
+            raise ValueError("a stack needs one weight for each of its members")
+        fitted = cls()
+        fitted.members, fitted.weights, fitted.scores = members, arrays["weights"], {}
+        fitted.error, fitted.rows = float(arrays["error"][0]), int(arrays["error"][1])
+        return fitted
+
+
+def simplex_weights(errors: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the weights, at least 0 and adding up to 1, of least weighted squared error.
+
+    Parameters
+    ----------
+    errors
+        float64 ``(m, k)``: what each of k predictions is off by, for few k. As the weights add up
+        to one, the error of the mean is the mean of the errors.
+    counts
+        float64 ``(m,)``: weight of each row.
+
+    Every set of members is tried: least squares in its plane has a closed form, and the best
+    feasible one is the optimum.
+
+    >>> simplex_weights(np.array([[1.0, -1.0, 3.0], [-1.0, 1.0, 3.0]]), np.ones(2))
+    array([0.5, 0.5, 0. ])
+    """
+    k = errors.shape[1]
+    gram = (errors * counts[:, None]).T @ errors
+    gram.flat[:: k + 1] += 1e-9 * np.trace(gram) / k + 1e-300  # members that are the same
+    best, least = np.full(k, 1.0 / k), np.inf
+    for chosen in range(1, 2**k):
+        members = [i for i in range(k) if chosen >> i & 1]
+        solution = np.linalg.solve(gram[np.ix_(members, members)], np.ones(len(members)))
+        total = float(solution.sum())
+        if total > 0 and (solution >= 0).all() and 1 / total < least:
+            best, least = np.zeros(k), 1 / total
+            best[members] = solution / total
+    return best

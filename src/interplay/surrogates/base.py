@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interplay.metrics import Estimate
-from interplay.packing import PackedArray
+from interplay.packing import PackedArray, Term, pack_terms, term_tuples
 from interplay.spectrum import Spectrum
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
+
+MOST_TERMS: Final = 2000
+"""Terms that are listed where all of 2^n are asked for."""
 
 
 class Surrogate(ABC):
@@ -62,12 +65,58 @@ class Surrogate(ABC):
         """Return the imitated values, float64 ``(m,)``, of masks bool ``(m, n)``."""
 
     @abstractmethod
+    def coefficients(self, terms: Sequence[Term]) -> tuple[FloatArray, FloatArray]:
+        """Return Walsh coefficients and their standard errors, for any sets of features.
+
+        Parameters
+        ----------
+        terms
+            t sorted tuples of feature indices.
+
+        Returns
+        -------
+        float64 ``(t,)`` each; the errors are NaN where nothing is known of them.
+        """
+
+    @abstractmethod
+    def values_of(self, terms: Sequence[Term]) -> FloatArray:
+        """Return the coefficients alone: where there are many, errors cost more than they do."""
+
+    @abstractmethod
+    def largest(self, count: int) -> list[Term]:
+        """Return the sets of the largest ``count`` terms beside the constant, largest first."""
+
     def walsh_series(self, max_terms: int | None) -> Spectrum:
-        """Return the largest ``max_terms`` terms beside the constant, unnamed; None for all."""
+        """Return the largest ``max_terms`` terms beside the constant, unnamed; None for all.
+
+        Where a surrogate has all 2^n terms, None stands for the ``MOST_TERMS`` largest.
+        """
+        terms = [(), *self.largest(MOST_TERMS if max_terms is None else max_terms)]
+        n = self.n
+        values, errors = self.coefficients(terms)
+        known = None if np.isnan(errors).any() else errors
+        return Spectrum.from_packed(pack_terms(terms, n), values, n, standard_errors=known)
 
     def spectrum(self, max_terms: int | None = 200) -> Spectrum:
-        """Return the largest ``max_terms`` Walsh terms beside the constant; None for all."""
+        """Return the largest ``max_terms`` Walsh terms beside the constant; None for all.
+
+        A surrogate whose series has all 2^n terms lists at most 2,000 of them.
+        """
         return self.walsh_series(max_terms).named(self.features)
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """Number of features."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that :meth:`from_arrays` needs to make this surrogate again, bit for bit."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n: int) -> Self:
+        """Return what :meth:`arrays` was called on; features and evidence are not in them."""
 
     @property
     def fitted_method(self) -> str:
@@ -87,10 +136,53 @@ class SparseSurrogate(Surrogate):
     def predict(self, masks: BoolArray) -> FloatArray:
         return self.series.predict(masks)
 
+    @property
+    def n(self) -> int:
+        return self.series.n
+
     def walsh_series(self, max_terms: int | None) -> Spectrum:
         if max_terms is None:
             return self.series
         return self.series.truncate(max_terms + 1)  # the constant is not counted
+
+    def coefficients(self, terms: Sequence[Term]) -> tuple[FloatArray, FloatArray]:
+        """A term that was not chosen has the coefficient 0, of unknown error."""
+        known, rows = self.series.standard_errors, self._rows_of(terms)
+        errors = np.full(len(self.series) + 1, np.nan)
+        if known is not None:
+            errors[:-1] = known
+        return self.values_of(terms), errors[rows]
+
+    def values_of(self, terms: Sequence[Term]) -> FloatArray:
+        found: FloatArray = np.append(self.series.coefficients, 0.0)[self._rows_of(terms)]
+        return found
+
+    def _rows_of(self, terms: Sequence[Term]) -> list[int]:
+        """Where terms stand in the series; -1 for one that does not."""
+        place = {row.tobytes(): i for i, row in enumerate(self.series.packed)}
+        return [place.get(row.tobytes(), -1) for row in pack_terms(terms, self.n)]
+
+    def largest(self, count: int) -> list[Term]:
+        found = self.series.truncate(count + 1)
+        order = np.argsort(-np.abs(found.coefficients), kind="stable")
+        return [term for term in term_tuples(found.packed[order]) if term]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        errors = self.series.standard_errors
+        return {"packed": self.series.packed, "coefficients": self.series.coefficients} | (
+            {} if errors is None else {"standard_errors": errors}
+        )
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n: int) -> Self:
+        fitted = cls()
+        fitted.series = Spectrum.from_packed(
+            arrays["packed"],
+            arrays["coefficients"],
+            n,
+            standard_errors=arrays.get("standard_errors"),
+        )
+        return fitted
 
     def diagnostics(self) -> list[str]:
         sentences = super().diagnostics()
@@ -150,9 +242,9 @@ class RegressionSurrogate(SparseSurrogate):
     ) -> list[Self]:
         fits, varying = [cls() for _ in values.T], []
         for fitted, column in zip(fits, np.ascontiguousarray(values.T), strict=True):
-            location, spread = sample.mean(column), math.sqrt(sample.variance(column))
-            if spread > 1e-12 * max(1.0, abs(location)) and sample.k > 1:
-                varying.append((fitted, location, spread, (column - location) / spread))
+            location, spread, target = sample.standardised(column)
+            if target is not None:
+                varying.append((fitted, location, spread, target))
             else:
                 fitted.series = Spectrum({(): location}, sample.n, errors={(): 0.0})
                 fitted.out_of_fold = np.full(len(column), location)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -99,6 +100,27 @@ class Sample:
         """Weighted variance of values ``(m,)``."""
         squares = np.square(values - self.mean(values))
         return float((self.weights * squares).sum() / self.weights.sum())
+
+    def standardised(self, values: FloatArray) -> tuple[float, float, FloatArray | None]:
+        """Return mean, spread, and values ``(m,)`` of mean 0 and variance 1.
+
+        None in place of the values where they do not vary, or there are too few masks to learn
+        from: then the mean is all that there is to know.
+        """
+        location, spread = self.mean(values), math.sqrt(self.variance(values))
+        if spread > 1e-12 * max(1.0, abs(location)) and self.k > 1:
+            return location, spread, (values - location) / spread
+        return location, spread, None
+
+    def errors_by_fold(self, values: FloatArray, predicted: FloatArray) -> FloatArray:
+        """Return the weighted squared errors of held-out predictions, summed: ``(k,)``."""
+        tested = self.folds >= 0
+        squares = self.weights[tested] * np.square(values - predicted)[tested]
+        return np.bincount(self.folds[tested], squares, self.k).astype(np.float64)
+
+    def held_out_error(self, values: FloatArray, predicted: FloatArray) -> float:
+        """Return the weighted mean squared error of held-out predictions."""
+        return float(self.errors_by_fold(values, predicted).sum() / self.tested)
 
 
 def mean_one(weights: FloatArray) -> FloatArray:

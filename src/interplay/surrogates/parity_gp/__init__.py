@@ -1,0 +1,232 @@
+"""``"parity-gp"``: a Gaussian process with a parity-product kernel, its spectrum in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interplay.packing import Term
+from interplay.surrogates.base import Surrogate
+from interplay.surrogates.crossval import errors_of_others
+from interplay.surrogates.memory import available, check_memory
+from interplay.surrogates.parallel import in_parallel
+from interplay.surrogates.parity_gp.kernel import Kernel
+from interplay.surrogates.parity_gp.posterior import Posterior
+from interplay.surrogates.parity_gp.solve import memory
+from interplay.surrogates.sample import Sample
+from interplay.value_function import BoolArray, FloatArray
+
+SPREADS: Final = (0.4, 1.0)
+"""How far relevances may differ: alike (a game of a few players), or a few among many."""
+
+
+class ParityGP(Surrogate):
+    """Gaussian process on masks, a prior over all 2^n Walsh coefficients.
+
+    Attributes
+    ----------
+    posterior
+        on the scale of values of mean 0 and variance 1; None where the values do not vary.
+    location, scale
+        of the values.
+    error
+        mean squared error on held-out rows.
+    """
+
+    method: ClassVar[str] = "parity-gp"
+    posterior: Posterior | None
+    _n: int
+    location: float
+    scale: float
+    error: float
+
+    @classmethod
+    def fit_targets(
+        cls, sample: Sample, values: FloatArray, rng: np.random.Generator
+    ) -> list[Self]:
+        return [
+            cls._better(sample, column, fits) for column, fits in cls.of_spreads(sample, values)
+        ]
+
+    @classmethod
+    def of_spreads(
+        cls, sample: Sample, values: FloatArray
+    ) -> Iterator[tuple[FloatArray, list[Self]]]:
+        """Yield every target's values ``(m,)``, and its fits: one for each of ``SPREADS``."""
+        for column in np.ascontiguousarray(values.T):
+            location, scale, target = sample.standardised(column)
+            if target is None:
+                yield column, [cls._constant(sample, location)]
+                continue
+            yield (
+                column,
+                [
+                    cls._of_parts(sample, column, (location, scale), parts)
+                    for parts in _cross_fit(sample, target)
+                ],
+            )
+
+    @classmethod
+    def _of_parts(
+        cls,
+        sample: Sample,
+        values: FloatArray,
+        scaling: tuple[float, float],
+        parts: tuple[Posterior, FloatArray],
+    ) -> Self:
+        fitted = cls()
+        fitted._n = sample.n
+        fitted.location, fitted.scale = scaling
+        fitted.posterior, out_of_fold = parts
+        fitted.out_of_fold = fitted.location + fitted.scale * out_of_fold
+        fitted.error = sample.held_out_error(values, fitted.out_of_fold)
+        return fitted
+
+    @classmethod
+    def _constant(cls, sample: Sample, location: float) -> Self:
+        fitted = cls()
+        fitted._n, fitted.posterior = sample.n, None
+        fitted.location, fitted.scale, fitted.error = location, 1.0, 0.0
+        fitted.out_of_fold = np.full(len(sample.masks), location)
+        return fitted
+
+    @classmethod
+    def _better(cls, sample: Sample, values: FloatArray, fits: Sequence[Self]) -> Self:
+        """Return the fit of least held-out error; its evidence has the choice made in each fold."""
+        if len(fits) == 1:
+            return fits[0]
+        errors = np.stack([sample.errors_by_fold(values, fit.out_of_fold) for fit in fits], axis=1)
+        chosen = fits[int(errors.sum(axis=0).argmin())]
+        by_fold = errors_of_others(errors).argmin(axis=1)[np.maximum(sample.folds, 0)]
+        chosen.out_of_fold = np.choose(by_fold, [fit.out_of_fold for fit in fits])
+        return chosen
+
+    @property
+    def n(self) -> int:
+        return self._n
+
+    def predict(self, masks: BoolArray) -> FloatArray:
+        if self.posterior is None:
+            return np.full(len(masks), self.location)
+        signs = 1.0 - 2.0 * np.asarray(masks, dtype=np.float64)
+        return self.location + self.scale * self.posterior.predict(signs)
+
+    def coefficients(self, terms: Sequence[Term]) -> tuple[FloatArray, FloatArray]:
+        values = self.values_of(terms)
+        if self.posterior is None:
+            return values, np.zeros(len(terms))
+        plain = self.error / len(self.posterior.signs)
+        return values, error_bars(self.variances(terms), plain)
+
+    def values_of(self, terms: Sequence[Term]) -> FloatArray:
+        constant = np.array([0.0 if term else self.location for term in terms])
+        if self.posterior is None:
+            return constant
+        return constant + self.scale * self.posterior.coefficients(terms)
+
+    def variances(self, terms: Sequence[Term]) -> FloatArray:
+        """Return the posterior variances of coefficients, ``(t,)``; they believe the prior."""
+        if self.posterior is None:
+            return np.zeros(len(terms))
+        return self.scale**2 * self.posterior.variances(terms)
+
+    def largest(self, count: int) -> list[Term]:
+        """Return the sets of the largest ``count`` terms beside the constant."""
+        return [] if self.posterior is None else self.posterior.largest(count)[0]
+
+    def diagnostics(self) -> list[str]:
+        sentences = super().diagnostics()
+        if self.posterior is None:
+            return [
+                *sentences,
+                "The fit found no effect: it predicts the same value for every mask.",
+            ]
+        kernel = self.posterior.kernel
+        strength = kernel.correlations / kernel.correlations.max()
+        relevant = int((strength > 0.05).sum())
+        total = kernel.product + kernel.coupled + kernel.linear
+        return [
+            *sentences,
+            f"{relevant} of {kernel.n} features have a relevance above 5 % of the largest; of the "
+            f"prior variance {100 * kernel.linear / total:.0f} % is linear, "
+            f"{100 * kernel.coupled / total:.0f} % depends on the strength of the whole input.",
+        ]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        numbers = [self.location, self.scale, self.error]
+        if self.posterior is None:
+            return {"numbers": np.array(numbers)}
+        kernel = self.posterior.kernel
+        numbers += [kernel.constant, kernel.linear, kernel.product, kernel.coupled, kernel.noise]
+        return {
+            "numbers": np.array(numbers),
+            "relevances": kernel.relevances,
+            "direction": kernel.direction,
+            "alpha": self.posterior.alpha,
+            "weights": self.posterior.weights,
+            "rows": np.packbits(self.posterior.signs < 0, axis=1),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n: int) -> Self:
+        fitted = cls()
+        fitted._n = n
+        fitted.location, fitted.scale, fitted.error, *parts = arrays["numbers"].tolist()
+        fitted.posterior = None
+        if parts:
+            kernel = Kernel(arrays["relevances"], arrays["direction"], *parts)
+            masks = np.unpackbits(arrays["rows"], axis=1, count=n).astype(np.float64)
+            alpha, weights = arrays["alpha"], arrays["weights"]
+            vectors = (kernel.relevances, kernel.direction, alpha, weights)
+            if [len(v) for v in vectors] != [n, n, len(masks), len(masks)]:
+                raise ValueError("arrays of a Gaussian process do not fit together")
+            if not all(np.isfinite(v).all() for v in (*vectors, arrays["numbers"])):
+                raise ValueError("arrays of a Gaussian process hold numbers that are not finite")
+            fitted.posterior = Posterior(kernel, 1.0 - 2.0 * masks, weights, alpha)
+        return fitted
+
+
+def error_bars(posterior: FloatArray, plain: float) -> FloatArray:
+    """Return standard errors of coefficients, from their posterior variances ``(t,)``.
+
+    A posterior believes its prior, and the prior shrinks large effects too much: its variance is
+    too small for those. The variance that a plain mean of m values times parities would have, the
+    held-out error over m (``plain``), asks for no prior, and is too large for small effects. The
+    geometric mean of both holds on exact games for small and for large terms
+    (docs/benchmarks/engine.md).
+
+    >>> error_bars(np.array([1.0, 4.0]), 4.0)
+    array([1.41421356, 2.        ])
+    """
+    errors: FloatArray = np.power(np.maximum(posterior, 0.0) * max(plain, 0.0), 0.25)
+    return errors
+
+
+def _cross_fit(sample: Sample, target: FloatArray) -> list[tuple[Posterior, FloatArray]]:
+    """Return for every spread the posterior given all rows, and held-out means ``(m,)``."""
+    signs, weights, folds = sample.signs, sample.weights, sample.folds
+
+    def fit(spread: float, fold: int | None) -> Posterior | FloatArray:
+        if fold is None:
+            return Posterior.fit(signs, target, weights, spread)
+        rows = folds != fold
+        posterior = Posterior.fit(signs[rows], target[rows], weights[rows], spread)
+        return posterior.predict(signs[~rows])
+
+    need = memory(len(target))
+    check_memory(
+        need, f"a Gaussian process on {len(target):,} masks", 'fit fewer, or take "proxyspex"'
+    )
+    jobs = [(spread, fold) for spread in SPREADS for fold in (None, *range(sample.k))]
+    done = iter(in_parallel(fit, jobs, most=max(1, int(available() / (2 * need)))))
+    found = []
+    for _ in SPREADS:
+        whole, out_of_fold = next(done), np.full(len(target), np.nan)
+        assert isinstance(whole, Posterior)
+        for fold in range(sample.k):
+            out_of_fold[folds == fold] = next(done)
+        found.append((whole, out_of_fold))
+    return found

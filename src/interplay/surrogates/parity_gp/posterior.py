@@ -1,0 +1,209 @@
+"""The posterior of a parity-product Gaussian process: predictions, coefficients, largest terms."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Self
+
+import numpy as np
+from scipy.linalg.lapack import dtrtrs
+
+from interplay.packing import Term
+from interplay.surrogates.parity_gp.kernel import ROWS_AT_A_TIME, Kernel
+from interplay.surrogates.parity_gp.likelihood import fit_kernel
+from interplay.surrogates.parity_gp.product import ComplexArray, Waves
+from interplay.surrogates.parity_gp.solve import factor, solve
+from interplay.value_function import FloatArray
+
+TUNING_ROWS = 448
+"""Rows on which hyper-parameters are found; the posterior itself takes all."""
+
+VARIANCE_ROWS = 4096
+"""Most rows whose covariance is factored for error bars; see :meth:`Posterior.variances`."""
+
+PARENTS_AT_A_TIME = 8
+MOST_PARENTS = 512
+"""Sets whose supersets by one feature are looked at in a search; see :meth:`Posterior.largest`."""
+
+CELLS_AT_A_TIME = 1 << 24
+"""Complex numbers that are held at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """A Gaussian process given values of mean 0 and variance 1.
+
+    Attributes
+    ----------
+    kernel
+        the prior.
+    signs, weights
+        the rows, float64 ``(m, n)`` of +1 (masked) and -1 (kept), and ``(m,)``.
+    alpha
+        float64 ``(m,)``: the mean is the sum of alpha_j k(z, z_j).
+    """
+
+    kernel: Kernel
+    signs: FloatArray
+    weights: FloatArray
+    alpha: FloatArray
+
+    @classmethod
+    def fit(cls, signs: FloatArray, values: FloatArray, weights: FloatArray, spread: float) -> Self:
+        """Return the posterior given all rows; hyper-parameters come from some of them.
+
+        ``spread`` says how far relevances may differ: see
+        :mod:`interplay.surrogates.parity_gp.likelihood`.
+        """
+        some = np.arange(len(signs))
+        if len(signs) > TUNING_ROWS:
+            # fixed, not drawn: rows come in canonical order, which says nothing of their values
+            some = np.sort(np.random.default_rng(0).permutation(len(signs))[:TUNING_ROWS])
+        kernel = fit_kernel(signs[some], values[some], weights[some], spread)
+        return cls(kernel, signs, weights, solve(kernel, signs, values, weights))
+
+    @property
+    def n(self) -> int:
+        """Number of features."""
+        return self.kernel.n
+
+    def predict(self, signs: FloatArray) -> FloatArray:
+        """Return the posterior mean, ``(rows,)``, at signs ``(rows, n)``."""
+        predicted = np.empty(len(signs))
+        for start in range(0, len(signs), ROWS_AT_A_TIME):
+            rows = slice(start, start + ROWS_AT_A_TIME)
+            predicted[rows] = self.kernel(signs[rows], self.signs) @ self.alpha
+        return predicted
+
+    @cached_property
+    def _waves(self) -> Waves:
+        return Waves.of(self.kernel)
+
+    @cached_property
+    def _empty(self) -> ComplexArray:
+        """The empty set's product at every row, ``(q, m)``."""
+        return self._waves.empty(self.signs)
+
+    @cached_property
+    def _singles(self) -> FloatArray:
+        """What the linear part adds to the coefficient of every feature, ``(n,)``."""
+        singles: FloatArray = (
+            self.kernel.linear * self.kernel.linear_shares * (self.alpha @ self.signs)
+        )
+        return singles
+
+    def coefficients(self, terms: Sequence[Term]) -> FloatArray:
+        """Return F(S) of the posterior mean for any sets of features: float64 ``(t,)``."""
+        found = np.empty(len(terms))
+        by_parent = sorted(range(len(terms)), key=lambda place: terms[place])
+        for parent, places in groupby(by_parent, key=lambda place: terms[place][:-1]):
+            rows = list(places)
+            if not terms[rows[0]]:
+                constant = self.kernel.constant * self.alpha.sum()
+                found[rows] = constant + (self._empty @ self.alpha).real.sum()
+                rows = [place for place in rows if terms[place]]
+            if rows:
+                last = [terms[place][-1] for place in rows]
+                found[rows] = self._children([parent])[0, last]
+        return found
+
+    def _children(self, parents: Sequence[Term]) -> FloatArray:
+        """Return F(P and i), ``(parents, n)``, for every feature i; of no meaning for i in P."""
+        weighted = self._empty * self.alpha
+        stacked = np.stack([self._times(weighted, parent) for parent in parents])
+        sums = self._waves.children(stacked, self.signs)
+        for row, parent in enumerate(parents):
+            if not parent:
+                sums[row] += self._singles
+        return sums
+
+    def _times(
+        self, start: ComplexArray, term: Term, signs: FloatArray | None = None
+    ) -> ComplexArray:
+        for feature in term:
+            start = start * self._waves.ratio(self.signs if signs is None else signs, feature)
+        return start
+
+    def largest(self, count: int) -> tuple[list[Term], FloatArray, bool]:
+        """Return the largest terms beside the constant, and whether none can be missing.
+
+        Best-first search over sets. |F(T)| of the posterior mean is at most the root of T's prior
+        variance times the norm of the mean in the kernel's own space; next come the supersets of
+        the set for which that bound is largest. The search may end when the bound falls below the
+        smallest of the terms that are kept. It also ends after a number of sets (where the prior
+        is flat, the bound says little); then the last element is False.
+
+        Returns
+        -------
+        terms, coefficients, complete
+            at most ``count``, in falling order of size.
+        """
+        by_relevance = np.argsort(-self.kernel.relevances, kind="stable")
+        norm = np.sqrt(max(float(self.alpha @ self.predict(self.signs)), 0.0))
+        bounds = self._waves.superset_bounds(by_relevance)
+        found: dict[Term, float] = {}
+        waiting: list[tuple[float, Term]] = [(-np.inf, ())]  # sets as ranks of relevance
+        smallest, looked = 0.0, 0
+        together = max(1, min(PARENTS_AT_A_TIME, CELLS_AT_A_TIME // self._empty.size))
+        while waiting and looked < MOST_PARENTS:
+            if len(found) >= count and -waiting[0][0] <= smallest:
+                waiting.clear()
+                break
+            ranks = [heapq.heappop(waiting)[1] for _ in range(min(len(waiting), together))]
+            looked += len(ranks)
+            parents = [tuple(by_relevance[list(rank)].tolist()) for rank in ranks]
+            sums = self._children(parents)[:, by_relevance]
+            for rank, parent, children in zip(ranks, parents, sums.tolist(), strict=True):
+                reach = norm * np.sqrt(bounds.of(rank))
+                for last in range(rank[-1] + 1 if rank else 0, self.n):
+                    found[tuple(sorted((*parent, int(by_relevance[last]))))] = children[last]
+                    if reach[last] > smallest:
+                        heapq.heappush(waiting, (-float(reach[last]), (*rank, last)))
+            found = dict(_sorted(found, max(count, 1)))
+            if len(found) == count:
+                smallest = min(map(abs, found.values()))
+        return list(found), np.array(list(found.values())), not waiting
+
+    def variances(self, terms: Sequence[Term]) -> FloatArray:
+        """Return the posterior variance of F(S) for any sets: float64 ``(t,)``.
+
+        prior - v' (K + noise)^-1 v, v the prior covariance of F(S) with the values. Beyond some
+        thousand rows it is computed from a part of them, and the information, 1 / variance less
+        1 / prior, is scaled up to all rows.
+        """
+        m = len(self.signs)
+        part = np.arange(m)
+        if m > VARIANCE_ROWS:
+            part = np.linspace(0, m - 1, VARIANCE_ROWS).astype(np.intp)
+        signs, weights = self.signs[part], self.weights[part]
+        lower = factor(self.kernel, signs, weights)
+        empty, variances = self._waves.empty(signs), np.empty(len(terms))
+        shares, single = self.kernel.linear_shares, self.kernel.linear
+        for start in range(0, len(terms), ROWS_AT_A_TIME):
+            block = terms[start : start + ROWS_AT_A_TIME]
+            covariance = np.empty((len(signs), len(block)), order="F")
+            prior = self._waves.prior(block)
+            for place, term in enumerate(block):
+                start_with = self._times(empty, term, signs)
+                covariance[:, place] = start_with.real.sum(axis=0)
+                if len(term) == 1:
+                    covariance[:, place] += single * shares[term[0]] * signs[:, term[0]]
+                    prior[place] += single * shares[term[0]]
+                elif not term:
+                    covariance[:, place] += self.kernel.constant
+                    prior[place] += self.kernel.constant
+            half, _ = dtrtrs(lower, covariance, lower=True, overwrite_b=True)
+            left = np.maximum(prior - np.square(half).sum(axis=0), 1e-12 * prior)
+            if len(signs) < m:
+                left = 1 / (1 / prior + (m / len(signs)) * np.maximum(1 / left - 1 / prior, 0.0))
+            variances[start : start + len(block)] = left
+        return variances
+
+
+def _sorted(found: dict[Term, float], count: int) -> list[tuple[Term, float]]:
+    """The largest by size, ties in canonical order."""
+    return sorted(found.items(), key=lambda item: (-abs(item[1]), len(item[0]), item[0]))[:count]
