@@ -79,8 +79,8 @@ def test_runs_are_saved_as_json(explanation: ip.Explanation, tmp_path: Path) -> 
         ("[1]", r'lacks "format": "interplay\.run"'),
         ('{"format": "interplay.run", "version": 99}', r"version 99.*Install a newer"),
         ('{"format": "interplay.run", "version": 1}', r"version 1 .*Run the explanation again"),
-        ('{"format": "interplay.run", "version": 2}', r"is damaged: it has no targets"),
-        ('{"format": "interplay.run", "version": 2, "targets": [1]}', r"is damaged: KeyError"),
+        ('{"format": "interplay.run", "version": 3}', r"is damaged: it has no targets"),
+        ('{"format": "interplay.run", "version": 3, "targets": [1]}', r"is damaged: KeyError"),
     ],
 )
 def test_a_damaged_run_file_is_named(tmp_path: Path, text: str | None, message: str) -> None:

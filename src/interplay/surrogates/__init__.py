@@ -152,6 +152,7 @@ def fit(
                 mean_one(held.weights[tested]),
                 law,
                 draws,
+                folds=sample.k if aside is None else 0,
             )
     return fits[0] if len(fits) == 1 else Surrogates(dict(zip(labels, fits, strict=True)))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from interplay.metrics import r_squared
 from interplay.packing import Term
-from interplay.surrogates.base import Surrogate
+from interplay.surrogates.base import LEARNING, Surrogate
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.parity_gp import SPREADS, ParityGP, error_bars
@@ -48,6 +48,7 @@ class Auto(Surrogate):
     """
 
     method: ClassVar[str] = "auto"
+    exponent: ClassVar[float] = LEARNING
     members: Mapping[str, Surrogate]
     weights: FloatArray
     scores: Mapping[str, float]
@@ -224,8 +225,9 @@ def simplex_weights(errors: FloatArray, counts: FloatArray) -> FloatArray:
     Every set of members is tried: least squares in its plane has a closed form, and the best
     feasible one is the optimum.
 
-    >>> simplex_weights(np.array([[1.0, -1.0, 3.0], [-1.0, 1.0, 3.0]]), np.ones(2))
-    array([0.5, 0.5, 0. ])
+    >>> errors = np.array([[1.0, -1.0, 3.0], [-1.0, 1.0, 3.0]])
+    >>> simplex_weights(errors, np.ones(2)).round(6).tolist()
+    [0.5, 0.5, 0.0]
     """
     k = errors.shape[1]
     gram = (errors * counts[:, None]).T @ errors

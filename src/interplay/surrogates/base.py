@@ -16,6 +16,9 @@ from interplay.spectrum import Spectrum
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 
+LEARNING: Final = 0.5
+"""Exponent of the methods that find interactions; see :attr:`Surrogate.exponent`."""
+
 MOST_TERMS: Final = 2000
 """Terms that are listed where all of 2^n are asked for."""
 
@@ -31,6 +34,9 @@ class Surrogate(ABC):
     ----------
     method
         its name in the registry.
+    exponent
+        a > 0 of methods whose held-out error falls with the number of masks as m^-a, where they
+        explain nearly all: faithfulness then allows for the rows that each fold's model lacks.
     features
         n feature names.
     faithfulness
@@ -44,6 +50,7 @@ class Surrogate(ABC):
     """
 
     method: ClassVar[str]
+    exponent: ClassVar[float] = 0.0
     features: tuple[str, ...]
     faithfulness: Estimate
     noise: tuple[str, ...] = ()

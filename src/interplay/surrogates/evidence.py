@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -47,11 +48,12 @@ def judge(
     importance: FloatArray,
     law: str,
     draws: Callable[[int], FloatArray],
+    folds: int,
 ) -> None:
     """Give a surrogate its faithfulness, and sentences on the noise of its values.
 
     ``predicted`` are what it, or its like, said of rows that it had not seen; ``draws`` returns
-    bootstrap counts for so many rows.
+    bootstrap counts for so many rows. ``folds`` is 0 where the surrogate itself predicted.
     """
     noisy = noise is not None and bool(noise.any())
     if surrogate.fitted_method == "exact":
@@ -70,6 +72,8 @@ def judge(
         distribution=law,
         noise_var=noise,
         weights=importance,
+        gain=surrogate.exponent * math.log(folds / (folds - 1)) if folds > 1 else 0.0,
+        other_fits=folds > 0,
     )
     if noise is None or not noisy or len(values) == 0:
         return

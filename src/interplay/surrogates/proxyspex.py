@@ -20,7 +20,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from interplay.packing import pack_terms
-from interplay.surrogates.base import Regression, RegressionSurrogate
+from interplay.surrogates.base import LEARNING, Regression, RegressionSurrogate
 from interplay.surrogates.boosting import BoostingOptions, Members, boost, merge
 from interplay.surrogates.refit import Ranking, choose, pack_padded, refit
 from interplay.surrogates.sample import Sample
@@ -34,6 +34,7 @@ class ProxySpex(RegressionSurrogate):
     """Boosted trees on masks, their exact Walsh spectrum, and an adaptive ridge on its terms."""
 
     method: ClassVar[str] = "proxyspex"
+    exponent: ClassVar[float] = LEARNING
 
     @classmethod
     def regress(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.packing import Term
-from interplay.surrogates.base import Surrogate
+from interplay.surrogates.base import LEARNING, Surrogate
 from interplay.surrogates.crossval import errors_of_others
 from interplay.surrogates.memory import available, check_memory
 from interplay.surrogates.parallel import in_parallel
@@ -37,6 +37,7 @@ class ParityGP(Surrogate):
     """
 
     method: ClassVar[str] = "parity-gp"
+    exponent: ClassVar[float] = LEARNING
     posterior: Posterior | None
     _n: int
     location: float

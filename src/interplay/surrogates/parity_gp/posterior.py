@@ -19,7 +19,7 @@ from interplay.surrogates.parity_gp.product import ComplexArray, Waves
 from interplay.surrogates.parity_gp.solve import factor, solve
 from interplay.value_function import FloatArray
 
-TUNING_ROWS = 448
+TUNING_ROWS = 384
 """Rows on which hyper-parameters are found; the posterior itself takes all."""
 
 VARIANCE_ROWS = 4096
