@@ -173,4 +173,32 @@ def test_a_method_is_a_name_or_a_class() -> None:
     with pytest.raises(ip.BadInput, match="unknown method <class 'int'>"):
         ip.fit(masks, game(masks), method=int)
     with pytest.raises(ip.BadInput, match="unknown method"):  # a run is stored: names only
-        ip.explain(lambda rows: rows[:, 0] * 1.0, features=12, budget=50, method=QUICK)
+        ip.explain(lambda rows: rows[:, 0] * 1.0, features=12, budget=50, method=QUICK, store=None)
+
+
+@pytest.mark.parametrize(
+    ("method", "n", "message"),
+    [
+        ("leave-one-out", 30, "a run draws uniform ones"),
+        ("faith-banzhaf-3", 60, "36,050 terms. At most 20,000"),
+        ("faith-shap-2", 250, "31,375 terms. At most 20,000"),
+    ],
+)
+def test_a_run_that_could_not_be_fitted_costs_nothing(method: str, n: int, message: str) -> None:
+    def never(masks: np.ndarray) -> np.ndarray:
+        raise AssertionError("it was asked")
+
+    with pytest.raises(ip.BadInput, match=message):
+        ip.explain(never, features=n, budget=100, method=method, store=None)
+
+
+@pytest.mark.parametrize("method", ["kernel-shap", "faith-shap-2", "lime"])
+def test_a_run_meets_what_the_method_needs(method: str) -> None:
+    explanation = ip.explain(game, features=12, budget=120, method=method, store=None)
+    assert explanation.surrogate.method == method
+    assert explanation.faithfulness.verdict == "trust"
+
+
+def test_a_small_run_can_leave_one_out() -> None:
+    explanation = ip.explain(game, features=6, budget=64, method="leave-one-out", store=None)
+    assert explanation.spectrum.terms[(1,)] == pytest.approx(1.0)

@@ -46,7 +46,7 @@ def test_the_grid() -> None:
     assert [(one.depth, one.rate, one.trees) for one in PUBLISHED_GRID] == [
         (depth, rate, (500, 1000, 5000)) for depth in (3, 5) for rate in (0.01, 0.1)
     ]
-    assert proxyspex_published() is ProxySpexPublished
+    assert proxyspex_published().learners == ProxySpexPublished.learners == PUBLISHED_GRID
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -113,6 +113,14 @@ def test_a_single_effect_is_cut_too() -> None:
     )
     assert fitted.faithfulness.value < 0.1
     assert fitted.spectrum(None).max_order == 0
+    assert "of 1 terms it keeps 0" in " ".join(fitted.diagnostics()) or len(fitted.series) == 1
+    kept = ip.fit(
+        masks,
+        masks[:, 0] - 0.5,
+        method=proxyspex_published(SklearnTrees(RandomForestRegressor(5)), inclusive=True),
+    )
+    assert kept.faithfulness.value > 0.99
+    assert "and that one" in kept.diagnostics()[-1]
 
 
 def test_evidence_agrees_with_masks_that_nobody_saw() -> None:

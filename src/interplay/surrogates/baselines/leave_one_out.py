@@ -11,6 +11,7 @@ from interplay.errors import BadInput
 from interplay.packing import pack_terms
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SparseSurrogate
+from interplay.surrogates.exact import MAX_FEATURES
 from interplay.surrogates.sample import Sample
 from interplay.value_function import FloatArray
 
@@ -27,6 +28,15 @@ class LeaveOneOut(SparseSurrogate):
     """
 
     method: ClassVar[str] = "leave-one-out"
+
+    @classmethod
+    def check_run(cls, n: int, most: int) -> None:
+        if n > MAX_FEATURES or most < 2**n:
+            raise BadInput(
+                'method "leave-one-out" needs the masks that lack one feature, and a run draws '
+                "uniform ones: evaluate them yourself (the full mask, and ~numpy.eye(n, "
+                "dtype=bool)), and use fit"
+            )
 
     @classmethod
     def fit_targets(
@@ -100,6 +110,7 @@ def _places(sample: Sample) -> NDArray[np.intp]:
             )
         raise BadInput(
             f'method "leave-one-out" needs the full mask and every mask that lacks one feature; '
-            f"missing: {', and '.join(missing)}. Evaluate them: 1 - numpy.eye(n) has them all"
+            f"missing: {', and '.join(missing)}. Evaluate them; the latter are "
+            f"~numpy.eye({n}, dtype=bool)"
         )
     return place

@@ -28,6 +28,13 @@ class LightGbm:
     rate: float = 0.1
     trees: tuple[int, ...] = (500, 1000, 5000)
 
+    def check_installed(self) -> None:
+        """Raise :class:`MissingExtra` where LightGBM is not there."""
+        try:
+            import lightgbm  # noqa: F401
+        except ImportError:
+            raise MissingExtra("lightgbm", "lightgbm") from None
+
     def fit(
         self,
         masks: BoolArray,
@@ -35,10 +42,9 @@ class LightGbm:
         weights: FloatArray,
         rng: np.random.Generator,
     ) -> Sequence[LightGbmProxy]:
-        try:
-            import lightgbm
-        except ImportError:
-            raise MissingExtra("lightgbm", "lightgbm") from None
+        self.check_installed()
+        import lightgbm
+
         options: dict[str, Any] = {
             "objective": "regression",
             "max_depth": self.depth,

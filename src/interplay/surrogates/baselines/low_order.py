@@ -87,6 +87,10 @@ class LowOrder(RegressionSurrogate):
         return Frame(columns, None, np.zeros(q), np.zeros((q, t)), np.zeros((q, m)), np.ones(t))
 
     @classmethod
+    def check_run(cls, n: int, most: int) -> None:
+        _check_size(cls.method, n, cls.order, 1)  # how many masks there will be is not known yet
+
+    @classmethod
     def fit_targets(
         cls, sample: Sample, values: FloatArray, rng: np.random.Generator
     ) -> list[Self]:
@@ -204,9 +208,10 @@ def _check_size(method: str, n: int, order: int, m: int) -> None:
     bytes_needed = 8 * (3 * m * terms + 5 * smaller**2)
     if terms <= MAX_TERMS and bytes_needed <= MAX_BYTES:
         return
+    too_much = f"; with {m:,} masks that takes {bytes_needed / 1e9:.1f} GB" if m > 1 else ""
     raise BadInput(
-        f'method "{method}" lists every set of at most {order} of n = {n} features: {terms:,} '
-        f"terms for {m:,} masks take {bytes_needed / 1e9:.1f} GB; at most {MAX_TERMS:,} terms and "
-        f"{MAX_BYTES / 1e9:.0f} GB are taken on. Use a lower order, fewer masks, or a method that "
+        f'method "{method}" lists every set of at most {order} of n = {n} features, {terms:,} '
+        f"terms{too_much}. At most {MAX_TERMS:,} terms and {MAX_BYTES / 1e9:.0f} GB are taken on: "
+        f"use a lower order, fewer masks, or a method that "
         'looks for the terms that matter: "auto" or "proxyspex"'
     )

@@ -58,7 +58,14 @@ class ProxySpexPublished(SparseSurrogate):
 
     method: ClassVar[str] = "proxyspex-published"
     learners: ClassVar[tuple[ProxyLearner, ...]] = PUBLISHED_GRID
+    inclusive: ClassVar[bool] = False
     about: str = ""
+
+    @classmethod
+    def check_run(cls, n: int, most: int) -> None:
+        for learner in cls.learners:
+            if isinstance(learner, LightGbm):
+                learner.check_installed()
 
     @classmethod
     def fit_targets(
@@ -86,17 +93,20 @@ class ProxySpexPublished(SparseSurrogate):
         for fold, others in enumerate(errors_of_others(scores)):
             test = folds == fold
             proxy = _grow(alone[int(others.argmax())], sample, y, ~test, rng)
-            sparse = _sparse(proxy, sample, y, ~test)
+            sparse = _sparse(proxy, sample, y, ~test, cls.inclusive)
             fitted.out_of_fold[test] = sparse.predict(sample.masks[test])
         best = int(scores.sum(axis=0).argmax())
-        sparse = _sparse(_grow(alone[best], sample, y, folds >= -1, rng), sample, y, folds >= -1)
+        every = np.ones(len(y), dtype=np.bool_)
+        proxy = _grow(alone[best], sample, y, every, rng)
+        sparse = _sparse(proxy, sample, y, every, cls.inclusive)
         fitted._keep(sample, y, sparse)
         kept = int((orders(sparse.packed) > 0).sum())
         constant = "kept" if len(sparse.packed) > kept else "dropped"
         fitted.about = (
-            f"ProxySPEX as published, by {alone[best]!r}: {kept} of {sparse.proposed} terms hold "
-            f"{100 * ENERGY:.0f} % of the energy of its spectrum, the constant is {constant}; "
-            f"ridge penalty {sparse.penalty:.2g}."
+            f"ProxySPEX as published, by {alone[best]!r}: of {sparse.proposed} terms it keeps "
+            f"{kept}, those above the one where {100 * ENERGY:.0f} % of the energy is reached"
+            f"{', and that one' if cls.inclusive else ''}; the constant is {constant}; ridge "
+            f"penalty {sparse.penalty:.2g}."
         )
         return fitted
 
@@ -141,7 +151,7 @@ class ProxySpexPublished(SparseSurrogate):
 
 
 def proxyspex_published(
-    learner: ProxyLearner | Sequence[ProxyLearner] | None = None,
+    learner: ProxyLearner | Sequence[ProxyLearner] | None = None, *, inclusive: bool = False
 ) -> type[ProxySpexPublished]:
     """Return the published method with another proxy learner, for ``ip.fit(method=...)``.
 
@@ -149,6 +159,9 @@ def proxyspex_published(
     ----------
     learner
         one, or several to choose from by cross-validation; None for the published grid of LightGBM.
+    inclusive
+        keep the term at which 95 % of the energy is reached too. The authors' code does not, which
+        leaves nothing where one term holds as much; shapiq's ProxySPEX does.
 
     Examples
     --------
@@ -163,14 +176,14 @@ def proxyspex_published(
     (0,)
     """
     if learner is None:
-        return ProxySpexPublished
+        learner = PUBLISHED_GRID
     several = tuple(learner) if isinstance(learner, Sequence) else (learner,)
     if not several or not all(callable(getattr(one, "fit", None)) for one in several):
         raise BadInput(
             "learner must have fit(masks, targets, weights, rng), or be a sequence of such; got "
             f"{learner!r}"
         )
-    contents = {"learners": several, "__module__": __name__}
+    contents = {"learners": several, "inclusive": inclusive, "__module__": __name__}
     return type("ProxySpexPublished", (ProxySpexPublished,), contents)
 
 
@@ -185,12 +198,14 @@ def _grow(
     return proxy
 
 
-def _sparse(proxy: Proxy, sample: Sample, y: FloatArray, rows: NDArray[np.bool_]) -> Sparse:
+def _sparse(
+    proxy: Proxy, sample: Sample, y: FloatArray, rows: NDArray[np.bool_], inclusive: bool
+) -> Sparse:
     """Cut the spectrum of a proxy, and refit what is left by ridge regression without intercept."""
     from sklearn.linear_model import RidgeCV
 
     packed, coefficients = proxy.spectrum()
-    kept = packed[passes(packed, coefficients)]
+    kept = packed[passes(packed, coefficients, inclusive)]
     proposed = int((orders(packed) > 0).sum())
     masks, values, weights = sample.masks[rows], y[rows], sample.weights[rows]
     if not len(kept):
@@ -202,12 +217,14 @@ def _sparse(proxy: Proxy, sample: Sample, y: FloatArray, rows: NDArray[np.bool_]
     return Sparse(kept, ridge.coef_, float(ridge.alpha_), proposed)
 
 
-def passes(packed: PackedArray, coefficients: FloatArray) -> NDArray[np.bool_]:
+def passes(
+    packed: PackedArray, coefficients: FloatArray, inclusive: bool = False
+) -> NDArray[np.bool_]:
     """Return which terms pass the published cut.
 
     Terms are ranked by their energy, the constant's counting as none. Where the sum reaches 95 %,
     that term is the threshold: larger ones pass, the constant too if it is larger, the term itself
-    does not.
+    does not (``inclusive``: the next one is the threshold).
 
     >>> terms = pack_terms([(), (0,), (1,), (2,)], 3)
     >>> passes(terms, np.array([0.1, 5.0, 2.0, 0.2])), passes(terms, np.array([9.0, 1.0, 1.0, 1.0]))
@@ -219,7 +236,8 @@ def passes(packed: PackedArray, coefficients: FloatArray) -> NDArray[np.bool_]:
     if total == 0:
         return np.abs(coefficients) > 0
     reached = np.flatnonzero(np.cumsum(ranked / total) >= ENERGY)
-    threshold = np.sqrt(ranked[reached[0] if len(reached) else 0])
+    place = (int(reached[0]) if len(reached) else 0) + inclusive
+    threshold = np.sqrt(ranked[place]) if place < len(ranked) else 0.0
     passing: NDArray[np.bool_] = np.abs(coefficients) > threshold
     return passing
 
