@@ -149,6 +149,8 @@ def r_squared(
 
 def bootstrap(m: int, rng: np.random.Generator, draws: int = 2000) -> FloatArray:
     """Return how often each of m rows occurs in each of so many resamples, ``(draws, m)``."""
+    if m == 0:
+        return np.zeros((draws, 0))
     return rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
 
 

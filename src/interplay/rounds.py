@@ -65,7 +65,7 @@ class Plan:
     @classmethod
     def of(cls, n: int, budget: Budget, method: str, replicates: int, seed: int) -> Plan:
         """Check that a fit is possible at all, before anything is paid for."""
-        check_method(method)
+        chosen = check_method(method)
         complete = 2**n if n <= MAX_FEATURES else None
         calls = budget.calls
         if calls is None and budget.auto and not _limited(budget):
@@ -87,6 +87,7 @@ class Plan:
             f"some {max(4 * n, 50)} are a sensible start for {n} features",
         )
         most = most if complete is None else min(most, complete)
+        chosen.check_run(n, most)
         return cls(n, budget, seed, replicates, most, least)
 
     @property

@@ -14,6 +14,7 @@ from interplay.errors import BadInput, unknown
 from interplay.metrics import bootstrap
 from interplay.surrogates.auto import Auto
 from interplay.surrogates.base import SparseSurrogate, Surrogate
+from interplay.surrogates.baselines import BASELINES
 from interplay.surrogates.crossval import assign_folds
 from interplay.surrogates.evidence import judge, misfit_variance
 from interplay.surrogates.exact import Exact, is_complete
@@ -25,9 +26,9 @@ from interplay.surrogates.sample import Sample, mean_one
 from interplay.surrogates.targets import Surrogates
 from interplay.value_function import BoolArray, FloatArray, feature_names
 
-METHODS: Mapping[str, type[Surrogate]] = {
-    cls.method: cls for cls in (Auto, Exact, Lasso, ParityGP, ProxySpex)
-}
+_CLASSES: tuple[type[Surrogate], ...] = (Auto, Exact, Lasso, ParityGP, ProxySpex, *BASELINES)
+
+METHODS: Mapping[str, type[Surrogate]] = {cls.method: cls for cls in _CLASSES}
 """Every method by the name that people choose it by."""
 
 MIN_MASKS = 10
@@ -51,11 +52,18 @@ def check_method(method: str) -> type[Surrogate]:
     return METHODS[method]
 
 
+def _class_of(method: str | type[Surrogate]) -> type[Surrogate]:
+    """Return the class that is meant. Runs do not take classes: they are stored by name."""
+    if isinstance(method, type) and issubclass(method, Surrogate):
+        return method
+    return check_method(method)
+
+
 def fit(
     masks: BoolArray,
     values: FloatArray,
     *,
-    method: str = "auto",
+    method: str | type[Surrogate] = "auto",
     features: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
     noise_var: ArrayLike | None = None,
@@ -73,7 +81,8 @@ def fit(
     values
         float ``(m,)``, what the model gave under each mask; or ``(m, q)`` for q targets.
     method
-        ``"auto"``, ``"parity-gp"``, ``"proxyspex"``, ``"lasso"`` or ``"exact"``.
+        ``"auto"``, ``"parity-gp"``, ``"proxyspex"``, ``"lasso"``, ``"exact"``, or a baseline to
+        compare with (all in :data:`METHODS`); or a subclass of :class:`Surrogate`.
     features
         n names, for output; ``x0, x1, ...`` by default.
     targets
@@ -120,7 +129,7 @@ def fit(
     >>> both["b"].spectrum().top(1)[0].features
     (0,)
     """
-    chosen = check_method(method)
+    chosen = _class_of(method)
     rows = Rows.checked(masks, values, noise_var, weights)
     names = feature_names(features, rows.masks.shape[1])
     labels = target_names(targets, rows.values.shape[1])

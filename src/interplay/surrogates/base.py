@@ -67,6 +67,18 @@ class Surrogate(ABC):
         found for a target must not depend, to the last bit, on which others there are.
         """
 
+    @classmethod  # noqa: B027 - most have nothing to check
+    def check_run(cls, n: int, most: int) -> None:
+        """Raise where a run could not be fitted, before anything is paid for.
+
+        Parameters
+        ----------
+        n
+            number of features.
+        most
+            most masks that the run may evaluate: the full and the empty one, and uniform ones.
+        """
+
     @abstractmethod
     def predict(self, masks: BoolArray) -> FloatArray:
         """Return the imitated values, float64 ``(m,)``, of masks bool ``(m, n)``."""
