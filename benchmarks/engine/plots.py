@@ -43,7 +43,7 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "engine",
 }
-R2_TICKS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
+R2_TICKS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 
 
 def draw(run: Run, folder: Path) -> None:
@@ -103,7 +103,8 @@ def r2_against_calls(run: Run, plt: Any) -> Any:
         ticks(
             [axis.xaxis], [50, 100, 200, 400, 800, 1600], ["50", "100", "200", "400", "800", "1600"]
         )
-    figure.supxlabel("calls m", fontsize=9)
+    for axis in axes[1]:
+        axis.set_xlabel("calls m")
     figure.supylabel("R² on other masks (log scale of 1 - R²)", fontsize=9)
     legend(figure, axes.flat)
     return figure
@@ -132,7 +133,7 @@ def ratio_by_game(run: Run, plt: Any) -> Any:
     axis.axvline(0.75, color=INK, linewidth=1, linestyle="--")
     axis.set_yticks(range(len(families)), list(reversed(families)))
     axis.set_xscale("log")
-    shown = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+    shown = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0)
     low, high = axis.get_xlim()
     ticks([axis.xaxis], shown, [f"{tick:g}" for tick in shown])
     axis.set_xlim(low, high)
@@ -164,6 +165,7 @@ def time_of_fits(run: Run, plt: Any) -> Any:
         axis.set_xlabel("nm"[varied])
         axis.set_title(fixed)
     axes[0].set_ylabel("fit, s")
+    axes[0].yaxis.set_major_formatter("{x:g}")
     legend(figure, axes)
     if empty:
         plt.close(figure)

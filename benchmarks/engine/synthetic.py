@@ -9,7 +9,7 @@ from benchmarks.engine.run import Part, Run
 from benchmarks.table import markdown
 
 SECTION = "synthetic"
-MINUTES = 1.0
+MINUTES = 0.8
 FEATURES = (20, 50, 100)
 ALPHAS = (1, 2, 4)
 

@@ -19,7 +19,7 @@ def main() -> None:
     n, m, seed = map(int, numbers)
     data = realistic(n, m, seed)
     # the first fit of a process also pays for imports: on few rows, and not counted
-    ip.fit(data.masks[:20, :4], data.values[:20], method=method)
+    ip.fit(data.masks[:40, :10], data.values[:40], method=method)
     started = time.perf_counter()
     surrogate = ip.fit(data.masks, data.values, method=method, seed=seed)
     seconds = time.perf_counter() - started
