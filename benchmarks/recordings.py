@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import interplay as ip
+from benchmarks.engine.data import recording
 from benchmarks.engine.peers import ONE_THREAD
 from benchmarks.shapiq_1_8 import ORDER_1, PROXYSPEX
 from benchmarks.table import assets, machine, markdown, write
@@ -50,12 +51,8 @@ def main() -> None:
 
 def measure(name: str, m: int, quick: bool, peer_python: str | None) -> dict[str, Any]:
     path = assets() / "recordings" / f"{name}.npz"
-    recording = ip.read_recording(path)
-    masks, values = recording.masks[:m], recording.values[:m].ravel()
-    with np.load(path) as archive:
-        test = np.unpackbits(archive["test_masks_packed"], axis=1)[:, : masks.shape[1]].astype(bool)
-        truth = archive["test_values"].astype(float)
-    row: dict[str, Any] = {"name": name, "n": masks.shape[1], "m": m}
+    data = recording(name).first(m)
+    row: dict[str, Any] = {"name": name, "n": data.n, "m": m}
     timed = peer_python is not None and m == PEER_CALLS.get(name, 200)
     row["peer"] = peer(str(peer_python), path, m) if timed else None
     scores: dict[str, list[float]] = {}
@@ -63,14 +60,16 @@ def measure(name: str, m: int, quick: bool, peer_python: str | None) -> dict[str
         seconds = []
         for seed in SEEDS[:1] if quick or method == "lasso" else SEEDS:
             started = time.perf_counter()
-            surrogate = ip.fit(masks, values, method=method, seed=seed)
+            surrogate = ip.fit(data.masks, data.values, method=method, seed=seed)
             seconds.append(time.perf_counter() - started)
-            scores.setdefault(method, []).append(r_squared(truth, surrogate.predict(test)))
+            scores.setdefault(method, []).append(
+                r_squared(data.truth, surrogate.predict(data.test))
+            )
             if method == "proxyspex" and seed == 0:
                 row["evidence"] = surrogate.faithfulness
                 row["terms"] = len(surrogate.spectrum(None)) - 1
-                shown = surrogate.spectrum(200).predict(test)
-                row["shown"] = r_squared(truth, shown)
+                shown = surrogate.spectrum(200).predict(data.test)
+                row["shown"] = r_squared(data.truth, shown)
         row[f"{method}_time"] = float(np.median(seconds))
     row["scores"] = scores
     print(f"{name} m={m}: proxyspex {np.mean(scores['proxyspex']):.3f}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.engine.data import recording
+from benchmarks.engine.results import Measured
 from benchmarks.engine.run import Part, Run
 from benchmarks.table import markdown
 
@@ -27,14 +28,17 @@ def measure(run: Run) -> None:
     for name, m in run.in_time(CELLS):
         if run.quick and m > 400:
             continue
+        data = recording(name).first(m)
         for method in run.methods:
-            run.fit(SECTION, recording(name).first(m), method, 0)
+            run.fit(SECTION, data, method, 0)
+        for peer in run.peers.values():
+            peer.result(data)
 
 
 def report(run: Run) -> Part:
     rows = {(row["method"], row["cell"]): row for row in run.results.of(SECTION)}
-    cells = [f"{name} m={m}" for name, m in CELLS]
-    cells = [cell for cell in cells if any(c == cell for _, c in rows)]
+    shown = [(name, m) for name, m in CELLS if any(c == f"{name} m={m}" for _, c in rows)]
+    cells = [f"{name} m={m}" for name, m in shown]
     if not cells:
         return Part([], "")
     table, failed = [], []
@@ -42,19 +46,30 @@ def report(run: Run) -> Part:
         mine = [rows.get((method, cell)) for cell in cells]
         if not any(mine):
             continue
-        told = []
-        for row in mine:
-            told.append("" if row is None else "failed" if "error" in row else f"{row['r2']:.3f}")
+        told = [score(row) for row in mine]
         seconds = [row["seconds"] for row in mine if row and "seconds" in row]
         table.append([method, *told, f"{np.median(seconds):.2f}" if seconds else ""])
         failed += [
             f"- {method}, {row['cell']}: {row['error']}" for row in mine if row and "error" in row
         ]
+    for peer in run.peers.values():
+        kept = [peer.kept_for(recording(name).first(m)) for name, m in shown]
+        if any(kept):
+            seconds = [result["seconds"] for result in kept if result]
+            told = [score(result) for result in kept]
+            table.append([peer.label, *told, f"{np.median(seconds):.2f}"])
     text = f"""## Every method
 
-R² on the recordings' test masks, fit seed 0, the same first m masks for all; the last column is the
-median time of these fits.
+R² on the recordings' test masks, fit seed 0, the same first m masks for all, one thread; the last
+column is the median time of these fits.
 
 {markdown(["method", *(cell.replace(" ", "<br>") for cell in cells), "fit, s"], table)}
 """
     return Part([], text + ("\n".join(["", *failed, ""]) if failed else ""))
+
+
+def score(row: Measured | None) -> str:
+    """Return R², or what became of it."""
+    if row is None:
+        return ""
+    return "failed" if row.get("r2") is None else f"{row['r2']:.3f}"

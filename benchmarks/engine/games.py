@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ def names(quick: bool) -> list[str]:
     return other_games()[:: 7 if quick else 1]
 
 
+@cache
 def cell(name: str) -> Data:
     """Return 4 n log2 n masks of a game, the papers' rule; the masks depend on n alone."""
     return game(name, calls(len(game_values(name)).bit_length() - 1))

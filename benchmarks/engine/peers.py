@@ -37,6 +37,10 @@ class Peer:
     folder: Path = DOCS / "peers"
 
     @property
+    def label(self) -> str:
+        return f"{self.package} {self.version} ProxySPEX"
+
+    @property
     def path(self) -> Path:
         return self.folder / f"{self.package}-{self.version}.json"
 

@@ -7,6 +7,7 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ class Results:
         }
 
 
+@cache
 def source() -> str:
     """Return a hash of the code of all surrogates: tells rows of before and after a change."""
     digest = hashlib.sha256()

@@ -22,7 +22,7 @@ from interplay.metrics import r_squared
 
 T = TypeVar("T")
 
-LONGEST_FIT = 900
+LONGEST_FIT, QUICK_FIT = 300, 60
 """Seconds after which one fit is given up, and its row says so."""
 
 
@@ -70,7 +70,7 @@ class Run:
         """Return the row of one fit, from the results where it is there."""
 
         def measure() -> Measured:
-            with at_most(LONGEST_FIT):
+            with at_most(QUICK_FIT if self.quick else LONGEST_FIT):
                 return (figures or faithfulness_figures)(data, method, seed)
 
         return self.results.row(section, f"{data.name} m={data.m}", method, seed, measure)

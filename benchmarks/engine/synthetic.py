@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.engine.baselines import score
 from benchmarks.engine.data import SYNTHETIC, calls, synthetic
+from benchmarks.engine.games import PEER
+from benchmarks.engine.recordings import COMPARED
 from benchmarks.engine.run import Part, Run
 from benchmarks.table import markdown
 
@@ -21,17 +24,21 @@ def measure(run: Run) -> None:
                 for kind in run.in_time(SYNTHETIC):
                     data = synthetic(kind, n, calls(n, alpha), seed)
                     for method in run.methods:
-                        run.fit(SECTION, data, method, seed)
+                        if seed == 0 or method in (run.subject, *COMPARED):
+                            run.fit(SECTION, data, method, seed)
+                    if seed == 0 and PEER in run.peers:
+                        run.peers[PEER].result(data)
 
 
 def report(run: Run) -> Part:
     scores: dict[tuple[str, str], list[float]] = {}
     for row in run.results.of(SECTION):
-        score = float("nan") if "error" in row else row["r2"]
-        scores.setdefault((row["cell"], row["method"]), []).append(score)
+        r2 = float("nan") if "error" in row else row["r2"]
+        scores.setdefault((row["cell"], row["method"]), []).append(r2)
     if not scores:
         return Part([], "")
     methods = [m for m in run.methods if any(method == m for _, method in scores)]
+    peer = run.peers.get(PEER)
     table = []
     for kind in SYNTHETIC:
         for n in FEATURES:
@@ -39,15 +46,18 @@ def report(run: Run) -> Part:
                 cell = f"{kind}_n{n} m={calls(n, alpha)}"
                 if any(name == cell for name, _ in scores):
                     told = [said(scores.get((cell, method))) for method in methods]
+                    if peer:
+                        kept = peer.kept_for(synthetic(kind, n, calls(n, alpha), 0))
+                        told.append(score(kept))
                     table.append([kind, n, calls(n, alpha), *told])
     text = f"""## Synthetic functions
 
 "peak": 10 random sets of 5 features, coefficients uniform on (-1, 1); "hierarchy": the same 10 sets
 and all their subsets. m = α n log2 n, α = {", ".join(map(str, ALPHAS))}. R² on 2,000 other masks,
-mean over seeds (of the function and of the fit; range in brackets). Peaks show what no hierarchical
-method can find.
+mean over seeds (of the function and of the fit; range in brackets, otherwise it is seed 0 alone).
+Peaks show what no hierarchical method can find.
 
-{markdown(["function", "n", "m", *methods], table)}
+{markdown(["function", "n", "m", *methods, *([peer.label] if peer else [])], table)}
 """
     return Part([], text)
 

@@ -261,3 +261,20 @@ def test_every_section_is_a_module_with_a_share_of_ten_minutes() -> None:
     )  # the last cell of each may take longer
     assert {module(name).SECTION for name in SECTIONS} == set(SECTIONS)
     assert "exact" in METHODS  # which the benchmark leaves out by this name
+
+
+def test_synthetic_section_tells_seeds_and_peer_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = module("synthetic")
+    monkeypatch.setattr(section, "FEATURES", (10,))
+    monkeypatch.setattr(section, "ALPHAS", (1,))
+    run = run_in(tmp_path, peers={"spectralexplain": Peer("spectralexplain", "9", None, tmp_path)})
+    data = synthetic("peak", 10, calls(10, 1), 0)
+    run.peers["spectralexplain"].path.write_text(json.dumps({key(data): {"r2": 0.125}}))
+    run.methods = ["lasso"]
+    section.measure(run)
+    text = section.report(run).text
+    assert "| function | n | m | lasso | spectralexplain 9 ProxySPEX |" in text
+    assert "| 0.125 |" in text
+    assert [row["seed"] for row in run.results.of("synthetic")] == [0, 0, 1, 1, 2, 2]
