@@ -45,6 +45,7 @@ def main() -> None:
     options = arguments()
     os.environ.update(ONE_THREAD)
     folder: Path = options.output
+    folder.mkdir(parents=True, exist_ok=True)
     results = Results(folder / "engine.json", options.version)
     run = Run(results, options.subject, options.methods, peers(options.peer_python), options.quick)
     chosen: list[str] = options.only or list(SECTIONS)
