@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import interplay
+from benchmarks.ground.row import Row
 
 Measured = dict[str, Any]
 
@@ -71,6 +73,14 @@ class Results:
             if first == section and version == self.version:
                 yield row
 
+    def conclude(self, machine: str, bars: Iterable[Row]) -> None:
+        """Write what the rows come to beside them."""
+        concluded = {
+            row.what: {key: value for key, value in asdict(row).items() if key != "what"}
+            for row in bars
+        }
+        write_json(self.path, {"machine": machine, "bars": concluded, "rows": self._rows})
+
     @property
     def sources(self) -> set[str]:
         """States of the source that the rows of this version come from."""
@@ -100,7 +110,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def _lines(content: object, depth: int = 0) -> str:
     if isinstance(content, Mapping) and any(isinstance(v, Mapping) for v in content.values()):
-        parts = [f"{json.dumps(k)}: {_lines(v, depth + 1)}" for k, v in content.items()]
+        parts = [
+            f"{json.dumps(k, ensure_ascii=False)}: {_lines(v, depth + 1)}"
+            for k, v in content.items()
+        ]
         return "{\n" + ",\n".join(parts) + "\n}"
     return json.dumps(content, ensure_ascii=False, default=float)
 

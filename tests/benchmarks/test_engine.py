@@ -228,7 +228,8 @@ def test_sections_end_to_end_on_a_small_game(
     run = run_in(tmp_path, peers={"spectralexplain": peer}, quick=True)
     games.measure(run)
     baselines.measure(run)
-    text = page(run, SECTIONS)
+    parts = [module(name).report(run) for name in SECTIONS]
+    text = page(run, parts)
     assert "fewer than 20 games" in text
     assert "| toy | 1 |" in text
     assert "It crashed on none." in text
@@ -237,6 +238,10 @@ def test_sections_end_to_end_on_a_small_game(
     (bar,) = games.report(run).bars
     assert bar.detail["mean"] == pytest.approx((1 - _r2(run)) / 0.5)
     assert len(spectrum.report(run).bars) == 1
+    run.results.conclude("a machine", [bar])
+    written = json.loads((tmp_path / "engine.json").read_text())
+    assert not written["bars"][bar.what]["met"]
+    assert Results(tmp_path / "engine.json", "1").of("games") == run.results.of("games")
     draw(run, tmp_path)
     assert (tmp_path / "engine_games.svg").stat().st_size > 1000
     assert not (tmp_path / "engine_r2.svg").exists()
