@@ -7,23 +7,21 @@ docs/benchmarks/indices.md. Takes about half a minute; set OMP_NUM_THREADS=1 for
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-import interplay
+from benchmarks.table import DOCS, machine
 from interplay.indices import INDICES
 from interplay.packing import PackedArray, pack, pack_terms, term_tuples
 from interplay.spectrum import Spectrum
 from interplay.value_function import BoolArray
 from interplay.walsh import parities
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "indices.md"
+PAGE = DOCS / "indices.md"
 SEEDS = (0, 1, 2, 3, 4)
 REPEATS = 7
 TARGET_MS = 200.0
@@ -132,27 +130,15 @@ def walsh_functions() -> list[str]:
     return rows
 
 
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def page() -> str:
     converted = conversions()
     walsh = walsh_functions()
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
     return "\n".join(
         [
             "# Indices and Walsh functions: time",
             "",
-            f"Written by `benchmarks/indices.py` on {datetime.date.today()}. "
-            f"{platform.system()} {platform.machine()}, {processor()}, {os.cpu_count()} cores; "
-            f"Python {platform.python_version()}, NumPy {np.__version__}, "
-            f"interplay {interplay.__version__}; "
-            f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}. "
+            f"Written by `python -m benchmarks.indices`. {machine(threads=threads)} "
             "Other programs ran on the machine at the same time: the fastest time says most.",
             "",
             "## From a spectrum to an index",

@@ -1,60 +1,49 @@
-"""Estimate the Shapley values of an exact game with shapiq's approximators; run by its interpreter.
+"""Time shapiq's ProxySPEX on the first m rows of a recording; run by its interpreter.
 
-    PYTHON peer_shapiq.py GAME.npz BUDGET SEED [NAME ...]
+    PYTHON peer_shapiq.py RECORDING.npz M
 
-The game's ``values`` belong to the masks whose bits their positions are. Prints one JSON object:
-shapiq's version, and for every approximator that is asked for and there (all known ones, without
-NAMEs) its values, the coalitions that it asked for, and seconds; or the error that it raised.
+Prints one JSON object, as peer_spectralexplain.py does. shapiq draws its own masks: here its
+sampler is one that returns ours. What is judged is its refitted Fourier series, before that becomes
+an index of some order.
 """
 
 import json
 import sys
 import time
 import warnings
-from importlib.metadata import version
+from types import SimpleNamespace
 
 import numpy as np
-import shapiq
-import shapiq.approximator
+from shapiq import ProxySPEX
 
 warnings.filterwarnings("ignore")
-KNOWN = {
-    "OddSHAP": {},
-    "ProxySHAP": {"index": "SV", "max_order": 1},
-    "ProxySPEX": {"index": "SII", "max_order": 1},
-    "KernelSHAP": {},
-    "UnbiasedKernelSHAP": {},
-    "PermutationSamplingSV": {},
-    "SVARM": {},
-}
-path, budget, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, m = sys.argv[1], int(sys.argv[2])
 with np.load(path) as archive:
-    values = archive["values"].astype(float)
-n = len(values).bit_length() - 1
-bits = 1 << np.arange(n)
+    n = int(archive["n"])
+    masks = np.unpackbits(archive["masks_packed"], axis=1)[:m, :n].astype(bool)
+    test = np.unpackbits(archive["test_masks_packed"], axis=1)[:, :n].astype(int)
+    values, truth = archive["values"][:m], archive["test_values"]
+approximator = ProxySPEX(n=n, index="FBII", max_order=2, random_state=0)
+approximator._uniform_sampler = SimpleNamespace(sample=lambda budget: None, coalitions_matrix=masks)
+refine, found = approximator._refine, {}
 
 
-asked = 0
+def keep(*arguments):
+    found.update(refine(*arguments))
+    return dict(found)
 
 
-def game(coalitions):
-    global asked
-    asked += len(np.atleast_2d(coalitions))
-    return np.atleast_1d(values[np.asarray(coalitions, dtype=int) @ bits])  # also of one alone
-
-
-found = {}
-for name in sys.argv[4:] or KNOWN:
-    approximator = getattr(shapiq.approximator, name, None)
-    if approximator is None:
-        continue
-    started, asked = time.perf_counter(), 0
-    try:
-        result = approximator(n=n, random_state=seed, **KNOWN[name]).approximate(budget, game)
-        single = [float(result[(i,)]) for i in range(n)]
-    except Exception as error:  # whatever a peer raises is its result
-        found[name] = {"error": f"{type(error).__name__}: {error}"}
-        continue
-    seconds = time.perf_counter() - started
-    found[name] = {"values": single, "seconds": seconds, "asked": asked}
-print(json.dumps({"shapiq": version("shapiq"), "found": found}))
+approximator._refine = keep
+started = time.perf_counter()
+try:
+    approximator.approximate(m, lambda asked: values)
+except Exception:  # that time counts too
+    found = None
+seconds = time.perf_counter() - started
+r2 = None
+if found is not None:
+    predicted = np.zeros(len(test))
+    for term, coefficient in found.items():
+        predicted += coefficient * (1 - 2 * (test[:, list(term)].sum(axis=1) % 2))
+    r2 = 1 - np.square(truth - predicted).sum() / np.square(truth - truth.mean()).sum()
+print(json.dumps({"r2": r2, "terms": len(found or ()), "seconds": seconds}))

@@ -21,28 +21,12 @@ from typing import Any
 import numpy as np
 
 import interplay as ip
+from benchmarks.engine.data import recording
+from benchmarks.engine.peers import ONE_THREAD
+from benchmarks.shapiq_1_8 import ORDER_1, PROXYSPEX
 from benchmarks.table import assets, machine, markdown, write
 from interplay.metrics import r_squared
 
-# Held-out R² of shapiq 1.8.0's ProxySPEX on the same masks (2026-11-22, max order 5).
-SHAPIQ = {
-    "stories_heads_1": {200: 0.754, 400: 0.855, 800: 0.916, 1600: 0.922},
-    "baby_heads_1": {200: 0.904, 400: 0.929, 800: 0.934, 1600: 0.929},
-    "stories_tokens_n64_1": {200: 0.948, 400: 0.948, 800: 0.948, 1600: 0.948},
-    "baby_tokens_n128_1": {450: 0.904, 900: 0.914, 1800: 0.927},
-    "game_sentiment_00": {100: 0.403, 200: 0.562, 400: 0.673, 800: 0.720},
-    "game_sentiment_10": {100: 0.455, 200: 0.642, 400: 0.737, 800: 0.760},
-    "game_sentiment_12": {100: 0.392, 200: 0.461, 400: 0.541, 800: 0.632},
-    "game_vit16_00": {100: 0.071, 200: 0.317, 400: 0.477, 800: 0.648},
-    "game_vit16_10": {100: 0.369, 200: 0.555, 400: 0.728, 800: 0.777},
-    "game_datavaluation_adult_dt_00": {100: 0.296, 200: 0.258, 400: 0.407, 800: 0.553},
-}
-CALLS = {
-    "stories_heads_1": (50, 100, 200, 400, 800, 1600),
-    "baby_heads_1": (50, 100, 200, 400, 800, 1600),
-    "stories_tokens_n64_1": (50, 100, 200, 400, 800, 1600),
-    "baby_tokens_n128_1": (112, 225, 450, 900, 1800),
-}
 PEER_CALLS = {"baby_tokens_n128_1": 225}
 SEEDS = (0, 1, 2)
 TOLERANCE = 0.01
@@ -54,11 +38,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed, at most 400 masks")
     parser.add_argument("--peer-python", help="an interpreter with spectralexplain 0.0.4")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # inherited by the peer
+    os.environ.update(ONE_THREAD)  # inherited by the peer
     rows = [
         measure(name, m, options.quick, options.peer_python)
-        for name in SHAPIQ
-        for m in CALLS.get(name, (100, 200, 400, 800))
+        for name in PROXYSPEX
+        for m in ORDER_1[name]
         if not options.quick or m <= 400
     ]
     text = report(rows, options.peer_python is not None)
@@ -67,12 +51,8 @@ def main() -> None:
 
 def measure(name: str, m: int, quick: bool, peer_python: str | None) -> dict[str, Any]:
     path = assets() / "recordings" / f"{name}.npz"
-    recording = ip.read_recording(path)
-    masks, values = recording.masks[:m], recording.values[:m].ravel()
-    with np.load(path) as archive:
-        test = np.unpackbits(archive["test_masks_packed"], axis=1)[:, : masks.shape[1]].astype(bool)
-        truth = archive["test_values"].astype(float)
-    row: dict[str, Any] = {"name": name, "n": masks.shape[1], "m": m}
+    data = recording(name).first(m)
+    row: dict[str, Any] = {"name": name, "n": data.n, "m": m}
     timed = peer_python is not None and m == PEER_CALLS.get(name, 200)
     row["peer"] = peer(str(peer_python), path, m) if timed else None
     scores: dict[str, list[float]] = {}
@@ -80,14 +60,16 @@ def measure(name: str, m: int, quick: bool, peer_python: str | None) -> dict[str
         seconds = []
         for seed in SEEDS[:1] if quick or method == "lasso" else SEEDS:
             started = time.perf_counter()
-            surrogate = ip.fit(masks, values, method=method, seed=seed)
+            surrogate = ip.fit(data.masks, data.values, method=method, seed=seed)
             seconds.append(time.perf_counter() - started)
-            scores.setdefault(method, []).append(r_squared(truth, surrogate.predict(test)))
+            scores.setdefault(method, []).append(
+                r_squared(data.truth, surrogate.predict(data.test))
+            )
             if method == "proxyspex" and seed == 0:
                 row["evidence"] = surrogate.faithfulness
                 row["terms"] = len(surrogate.spectrum(None)) - 1
-                shown = surrogate.spectrum(200).predict(test)
-                row["shown"] = r_squared(truth, shown)
+                shown = surrogate.spectrum(200).predict(data.test)
+                row["shown"] = r_squared(data.truth, shown)
         row[f"{method}_time"] = float(np.median(seconds))
     row["scores"] = scores
     print(f"{name} m={m}: proxyspex {np.mean(scores['proxyspex']):.3f}", flush=True)
@@ -124,7 +106,7 @@ def report(rows: list[dict[str, Any]], with_peer: bool) -> str:
     table, met, judged, ratios = [], 0, 0, []
     for row in rows:
         ours = np.array(row["scores"]["proxyspex"])
-        reference = SHAPIQ[row["name"]].get(row["m"])
+        reference = PROXYSPEX[row["name"]].get(row["m"])
         verdict = ""
         if reference is not None and row["m"] >= BAR_FROM:
             judged += 1

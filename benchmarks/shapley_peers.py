@@ -92,7 +92,7 @@ def ours(values: np.ndarray, budget: int, seed: int) -> dict[str, Any]:
 
 def peer(python: str, path: Path, budget: int, seed: int) -> dict[str, Any]:
     """Return the version of shapiq, and what its approximators say."""
-    script = str(Path(__file__).parent / "peer_shapiq.py")
+    script = str(Path(__file__).parent / "peer_shapley.py")
     output = subprocess.run(
         [python, script, str(path), str(budget), str(seed)],
         check=True,

@@ -25,15 +25,15 @@ def assets() -> Path:
     return folder
 
 
-def machine(*, threads: int) -> str:
-    """Return one line on the machine and the versions."""
+def machine(*, threads: int | str) -> str:
+    """Return one line on the machine and the versions; ``threads`` is what the measured used."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         cpu = names[0].split(":")[1].strip() if names else cpu
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {cpu}, {os.cpu_count()} cores ({threads} used by the fit), "
+        f"{datetime.now(UTC):%Y-%m-%d}, {cpu}, {os.cpu_count()} cores ({threads} used), "
         f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}, "
         f"interplay {__version__}."
     )
