@@ -31,10 +31,10 @@ GAMES = (
     "vit16_20",
     "resnet18_00",
     "resnet18_14",
-    "datavaluation_bike_dt_00",
+    "datavaluation_bike_dt_02",
     "datasetvaluation14_adult_dt_00",
     "local_bike_rf_00",
-    "tabpfn_realestate_00",
+    "tabpfn_forestfires_00",
 )
 LARGEST = 20
 BAR_LOW_ORDER, BAR_LARGEST, BAR_WIDTH = (0.80, 0.97), 0.80, 4.0

@@ -22,8 +22,8 @@ GAMES = (
     "sentiment_02",
     "vit16_02",
     "resnet18_00",
-    "datavaluation_bike_dt_00",
-    "tabpfn_realestate_00",
+    "datavaluation_bike_dt_02",
+    "tabpfn_forestfires_00",
 )
 RECORDINGS = ("stories_heads_1", "baby_tokens_n128_1")
 BAR = (0.85, 0.95)

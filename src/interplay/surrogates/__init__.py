@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from threadpoolctl import threadpool_limits
 
 from interplay.errors import BadInput, unknown
 from interplay.metrics import bootstrap
@@ -19,6 +18,7 @@ from interplay.surrogates.crossval import assign_folds
 from interplay.surrogates.evidence import judge, misfit_variance
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
+from interplay.surrogates.parallel import single_threaded
 from interplay.surrogates.parity_gp import ParityGP
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.rows import MaskDesign, Rows, target_names
@@ -59,6 +59,7 @@ def _class_of(method: str | type[Surrogate]) -> type[Surrogate]:
     return check_method(method)
 
 
+@single_threaded
 def fit(
     masks: BoolArray,
     values: FloatArray,
@@ -145,24 +146,23 @@ def fit(
         rows.masks, assign_folds(rows.masks, _stream(seed, 0)), rows.weights, rows.noise
     )
     draws = cache(lambda m: bootstrap(m, _stream(seed, 2)))
-    with threadpool_limits(limits=1, user_api="blas"):
-        fits = _fit_targets(chosen, sample, rows.values, lambda: _stream(seed, 1))
-        for j, fitted in enumerate(fits):
-            held, predicted = rows, fitted.out_of_fold
-            if aside is not None:
-                held, predicted = aside, fitted.predict(aside.masks)
-            tested = np.isfinite(predicted)
-            fitted.features = names
-            judge(
-                fitted,
-                held.values[tested, j],
-                predicted[tested],
-                None if held.noise is None else held.noise[tested, j],
-                mean_one(held.weights[tested]),
-                law,
-                draws,
-                folds=sample.k if aside is None else 0,
-            )
+    fits = _fit_targets(chosen, sample, rows.values, lambda: _stream(seed, 1))
+    for j, fitted in enumerate(fits):
+        held, predicted = rows, fitted.out_of_fold
+        if aside is not None:
+            held, predicted = aside, fitted.predict(aside.masks)
+        tested = np.isfinite(predicted)
+        fitted.features = names
+        judge(
+            fitted,
+            held.values[tested, j],
+            predicted[tested],
+            None if held.noise is None else held.noise[tested, j],
+            mean_one(held.weights[tested]),
+            law,
+            draws,
+            folds=sample.k if aside is None else 0,
+        )
     return fits[0] if len(fits) == 1 else Surrogates(dict(zip(labels, fits, strict=True)))
 
 

@@ -13,6 +13,7 @@ from interplay.packing import Term
 from interplay.surrogates.base import LEARNING, Surrogate
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
+from interplay.surrogates.parallel import in_parallel
 from interplay.surrogates.parity_gp import SPREADS, ParityGP, error_bars
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.sample import Sample
@@ -65,11 +66,21 @@ class Auto(Surrogate):
                 for fitted in Exact.fit_targets(sample, values, rng)
             ]
         first, second = rng.spawn(2)
-        linear = Lasso.fit_targets(sample, values, first)
-        boosted = ProxySpex.fit_targets(sample, values, second)
+
+        def sparse() -> list[tuple[Surrogate, ...]]:
+            linear = Lasso.fit_targets(sample, values, first)
+            boosted = ProxySpex.fit_targets(sample, values, second)
+            return list(zip(linear, boosted, strict=True))
+
+        def processes() -> list[tuple[Surrogate, ...]]:
+            return [tuple(fits) for fits in ParityGP.of_spreads(sample, values)]
+
+        parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)])
         return [
-            cls._stack(sample, j, column, [linear[j], boosted[j], *processes])
-            for j, (column, processes) in enumerate(ParityGP.of_spreads(sample, values))
+            cls._stack(sample, j, column, (*few, *dense))
+            for j, (column, few, dense) in enumerate(
+                zip(np.ascontiguousarray(values.T), *parts, strict=True)
+            )
         ]
 
     @classmethod

@@ -1,12 +1,20 @@
-"""Independent fits side by side, in threads: numpy lets go of the lock where the time goes."""
+"""Threads: independent fits side by side, and one thread inside each.
+
+numpy lets go of the lock where the time goes. BLAS's own threads are kept out: on products of our
+sizes they gain little, and on a machine where something else runs they cost tens of times more.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
+from threadpoolctl import ThreadpoolController
+
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
@@ -20,6 +28,22 @@ def workers() -> int:
         return int(told)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(cores or 1, 8))
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def single_threaded(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let BLAS have one thread in a function; what it starts itself may have more."""
+
+    @wraps(function)
+    def limited(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        with _controller().limit(limits=1, user_api="blas"):
+            return function(*args, **kwargs)
+
+    return limited
 
 
 def in_parallel(

@@ -48,27 +48,24 @@ class ParityGP(Surrogate):
     def fit_targets(
         cls, sample: Sample, values: FloatArray, rng: np.random.Generator
     ) -> list[Self]:
+        fits = cls.of_spreads(sample, values)
         return [
-            cls._better(sample, column, fits) for column, fits in cls.of_spreads(sample, values)
+            cls._better(sample, column, of_target)
+            for column, of_target in zip(np.ascontiguousarray(values.T), fits, strict=True)
         ]
 
     @classmethod
-    def of_spreads(
-        cls, sample: Sample, values: FloatArray
-    ) -> Iterator[tuple[FloatArray, list[Self]]]:
-        """Yield every target's values ``(m,)``, and its fits: one for each of ``SPREADS``."""
+    def of_spreads(cls, sample: Sample, values: FloatArray) -> Iterator[list[Self]]:
+        """Yield the fits of every target: one for each of ``SPREADS``, one if it is constant."""
         for column in np.ascontiguousarray(values.T):
             location, scale, target = sample.standardised(column)
             if target is None:
-                yield column, [cls._constant(sample, location)]
+                yield [cls._constant(sample, location)]
                 continue
-            yield (
-                column,
-                [
-                    cls._of_parts(sample, column, (location, scale), parts)
-                    for parts in _cross_fit(sample, target)
-                ],
-            )
+            yield [
+                cls._of_parts(sample, column, (location, scale), parts)
+                for parts in _cross_fit(sample, target)
+            ]
 
     @classmethod
     def _of_parts(

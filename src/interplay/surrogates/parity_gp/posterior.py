@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
 from interplay.packing import Term
+from interplay.surrogates.parallel import single_threaded
 from interplay.surrogates.parity_gp.kernel import ROWS_AT_A_TIME, Kernel
 from interplay.surrogates.parity_gp.likelihood import fit_kernel
 from interplay.surrogates.parity_gp.product import ComplexArray, Waves
@@ -26,7 +27,7 @@ VARIANCE_ROWS = 4096
 """Most rows whose covariance is factored for error bars; see :meth:`Posterior.variances`."""
 
 PARENTS_AT_A_TIME = 8
-MOST_PARENTS = 512
+MOST_PARENTS = 256
 """Sets whose supersets by one feature are looked at in a search; see :meth:`Posterior.largest`."""
 
 CELLS_AT_A_TIME = 1 << 24
@@ -71,6 +72,7 @@ class Posterior:
         """Number of features."""
         return self.kernel.n
 
+    @single_threaded
     def predict(self, signs: FloatArray) -> FloatArray:
         """Return the posterior mean, ``(rows,)``, at signs ``(rows, n)``."""
         predicted = np.empty(len(signs))
@@ -96,6 +98,7 @@ class Posterior:
         )
         return singles
 
+    @single_threaded
     def coefficients(self, terms: Sequence[Term]) -> FloatArray:
         """Return F(S) of the posterior mean for any sets of features: float64 ``(t,)``."""
         found = np.empty(len(terms))
@@ -128,6 +131,7 @@ class Posterior:
             start = start * self._waves.ratio(self.signs if signs is None else signs, feature)
         return start
 
+    @single_threaded
     def largest(self, count: int) -> tuple[list[Term], FloatArray, bool]:
         """Return the largest terms beside the constant, and whether none can be missing.
 
@@ -168,6 +172,7 @@ class Posterior:
                 smallest = min(map(abs, found.values()))
         return list(found), np.array(list(found.values())), not waiting
 
+    @single_threaded
     def variances(self, terms: Sequence[Term]) -> FloatArray:
         """Return the posterior variance of F(S) for any sets: float64 ``(t,)``.
 

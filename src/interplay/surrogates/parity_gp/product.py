@@ -75,7 +75,9 @@ class Waves:
     def ratio(self, signs: FloatArray, feature: int) -> ComplexArray:
         """Return B / A of a feature: ``(q, m)``."""
         r = self._ratio[:, feature, None]
-        return np.asarray(1j * r.imag + signs[:, feature] * r.real, dtype=np.complex128)
+        ratio = np.empty((len(r), len(signs)), np.complex128)
+        ratio.real, ratio.imag = r.real * signs[:, feature], r.imag
+        return ratio
 
     def empty(self, signs: FloatArray) -> ComplexArray:
         """Return the product of all A, times the share of the node: ``(q, m)``."""
