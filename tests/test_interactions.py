@@ -119,7 +119,8 @@ def test_dataframe_columns(table: Interactions, monkeypatch: pytest.MonkeyPatch)
     """What pandas is given, in an environment that has no pandas."""
     monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))
     frame = table.to_dataframe()
-    assert list(frame) == ["features", "names", "order", "value", "low", "high"]
+    columns = ["features", "names", "order", "value", "low", "high", "sign_probability"]
+    assert list(frame) == columns
     assert frame["names"][3] == ("not", "so")
     assert frame["order"] == [0, 1, 1, 2, 2]
     assert frame["low"][3] == pytest.approx(0.5 - 0.3 * Z_90)

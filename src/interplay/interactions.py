@@ -18,6 +18,17 @@ Z_90 = NormalDist().inv_cdf(0.95)
 """Half-width of a 90 % normal interval in standard errors."""
 
 
+def sign_probability(value: float, error: float) -> float:
+    """Return the probability that a normal estimate has the sign of the truth.
+
+    >>> sign_probability(1.0, 1.0), sign_probability(-3.0, 0.0), sign_probability(0.0, 0.0)
+    (0.8413447460685429, 1.0, 0.5)
+    """
+    if error <= 0.0:
+        return 1.0 if value else 0.5
+    return NormalDist().cdf(abs(value) / error)
+
+
 @dataclass(frozen=True)
 class Interaction:
     """One set of features and its effect in the units of the model's output.
@@ -33,6 +44,13 @@ class Interaction:
     low: float | None
     high: float | None
     share: float
+
+    @property
+    def sign_probability(self) -> float | None:
+        """How probable it is that the true effect has this sign; None where errors are unknown."""
+        if self.low is None or self.high is None:
+            return None
+        return sign_probability(self.value, (self.high - self.low) / (2 * Z_90))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able mapping."""
@@ -142,6 +160,16 @@ class Interactions(Mapping[Term, float]):
         low = value - width
         return (max(low, 0.0) if self.index == "influence" else low), value + width
 
+    def sign_probability(self, features: Term | int) -> float | None:
+        """Return how probable it is that the true value has the sign of this one.
+
+        None without standard errors.
+        """
+        term = self._term(features)
+        if self.errors is None:
+            return None
+        return sign_probability(self[term], self.errors.get(term, 0.0))
+
     def top(self, k: int = 10, *, min_order: int = 1) -> list[tuple[Term, float]]:
         """Return the k sets of largest absolute value, largest first; ties in canonical order."""
         if k < 0:
@@ -164,7 +192,7 @@ class Interactions(Mapping[Term, float]):
         }
 
     def to_dataframe(self) -> Any:
-        """Return a pandas DataFrame: features, names, order, value, low, high; one row per set.
+        """Return a pandas DataFrame: features, names, order, value, low, high, sign_probability.
 
         Raises
         ------
@@ -184,5 +212,6 @@ class Interactions(Mapping[Term, float]):
                 "value": list(self._values.values()),
                 "low": [low for low, _ in intervals],
                 "high": [high for _, high in intervals],
+                "sign_probability": [self.sign_probability(term) for term in self._values],
             }
         )

@@ -197,3 +197,56 @@ def test_what_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPat
     masks = np.random.default_rng(0).random((100, 5)) < 0.5
     with pytest.raises(ip.BadInput, match=r"100 masks needs some .* GB of memory"):
         ip.fit(masks, masks @ np.arange(5.0), method="parity-gp")
+
+
+@pytest.mark.parametrize(("seed", "coupled"), [(0, False), (1, True), (2, True)])
+def test_shapley_interactions_of_all_terms(seed: int, coupled: bool) -> None:
+    n = 7
+    process = posterior_of(n, 50, seed, coupled)
+    every = signs_of(all_masks(n))
+    whole = ip.Spectrum.from_values(process.predict(every), n)
+    for index, order in (("SV", 1), ("SII", 2)):
+        table, found = whole.interactions(index, order), process.shapley(order)
+        assert found == pytest.approx({term: table[term] for term in found}, abs=1e-7)
+    values = process.shapley(1)
+    full, empty = process.predict(np.array([-np.ones(n), np.ones(n)]))
+    assert sum(values.values()) == pytest.approx(full - empty, abs=1e-9)
+    kernel = process.kernel
+    noisy = kernel(process.signs, process.signs) + np.diag(kernel.noise / process.weights)
+    across = kernel(every, process.signs)
+    left = kernel(every, every) - across @ np.linalg.solve(noisy, across.T)
+    terms: list[Term] = [(0,), (3,), (0, 1), (2, 5)]
+    rows = np.array(
+        [
+            [ip.Spectrum.from_values(one, n).interactions("SII", 2)[term] for one in np.eye(2**n)]
+            for term in terms
+        ]
+    )
+    truth = np.einsum("ij,jk,ik->i", rows, left, rows)
+    np.testing.assert_allclose(process.shapley_variances(terms), truth, atol=1e-7)
+    assert process.empty_variance() == pytest.approx(left[0, 0], abs=1e-9)
+
+
+@pytest.mark.parametrize("method", ["parity-gp", "auto"])
+def test_indices_of_the_whole_surrogate(method: str) -> None:
+    rng = np.random.default_rng(0)
+    masks = rng.random((150, 9)) < 0.5
+    surrogate = ip.fit(masks, np.tanh(masks @ np.arange(9.0) / 9), method=method)
+    table = surrogate.interactions("SV")
+    full, empty = surrogate.predict(np.array([[True] * 9, [False] * 9]))
+    assert sum(table[i] for i in range(9)) == pytest.approx(full - empty, abs=1e-8)
+    assert table[()] == pytest.approx(empty)
+    whole = ip.Spectrum.from_values(surrogate.predict(all_masks(9)), 9)
+    pairs, truth = surrogate.interactions("SII", 2), whole.interactions("SII", 2)
+    assert dict(pairs) == pytest.approx({term: truth[term] for term in pairs}, abs=1e-6)
+    assert pairs.errors is not None
+    assert all(error > 0 for error in pairs.errors.values())
+    assert 0.5 <= (pairs.sign_probability((0, 1)) or 0.0) <= 1.0
+    assert (table.sign_probability(8) or 0.0) > 0.99
+    assert len(surrogate.interactions("BII", 2)) >= 9
+
+
+def test_too_many_pairs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interplay.surrogates.parity_gp.shapley.MOST_WORK", 10.0)
+    with pytest.raises(ip.BadInput, match="take them from the spectrum"):
+        posterior_of(6, 30, 0).shapley(2)

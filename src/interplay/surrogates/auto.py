@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.indices import canonical_name
+from interplay.interactions import Interactions
 from interplay.metrics import r_squared
 from interplay.packing import Term
 from interplay.surrogates.base import LEARNING, Surrogate
@@ -170,6 +172,30 @@ class Auto(Surrogate):
         for weight, member in zip(self.weights.tolist(), self.members.values(), strict=True):
             values += weight * member.values_of(terms)
         return values
+
+    def interactions(self, index: str, order: int | None = None) -> Interactions:
+        index = canonical_name(index)
+        if len(self.members) > 1 and index not in ("SV", "SII"):
+            return super().interactions(index, order)
+        tables = []
+        for member in self.members.values():
+            member.features = self.features
+            tables.append(member.interactions(index, order))
+        if len(tables) == 1:
+            return tables[0]
+        terms = sorted({term for table in tables for term in table}, key=lambda t: (len(t), t))
+        weighted = list(zip(self.weights.tolist(), tables, strict=True))
+        values = {term: sum(weight * table[term] for weight, table in weighted) for term in terms}
+        errors = None
+        if all(table.errors is not None for table in tables):
+            # members saw the same rows: their errors are taken to add up, not to cancel
+            errors = {
+                term: sum(
+                    weight * (table.errors or {}).get(term, 0.0) for weight, table in weighted
+                )
+                for term in terms
+            }
+        return Interactions(values, tables[0].index, tables[0].order, self.features, errors)
 
     def diagnostics(self) -> list[str]:
         (first, *_) = self.members.values()

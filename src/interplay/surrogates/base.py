@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.interactions import Interactions
 from interplay.metrics import Estimate
 from interplay.packing import PackedArray, Term, pack_terms, term_tuples
 from interplay.spectrum import Spectrum
@@ -122,6 +123,19 @@ class Surrogate(ABC):
         A surrogate whose series has all 2^n terms lists at most 2,000 of them.
         """
         return self.walsh_series(max_terms).named(self.features)
+
+    def interactions(self, index: str, order: int | None = None) -> Interactions:
+        """Return an interaction index of the whole surrogate.
+
+        Where a surrogate has all 2^n terms, SV and SII up to order 2 are those of all of them,
+        others those of its 2,000 largest. ``spectrum().interactions`` speaks of the terms shown.
+
+        Parameters
+        ----------
+        index, order
+            see :meth:`interplay.Spectrum.interactions`.
+        """
+        return self.spectrum(None).interactions(index, order)
 
     @property
     @abstractmethod

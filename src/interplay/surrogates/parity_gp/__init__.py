@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.indices import canonical_name, resolve_order
+from interplay.interactions import Interactions
 from interplay.packing import Term
 from interplay.surrogates.base import LEARNING, Surrogate
 from interplay.surrogates.crossval import errors_of_others
@@ -18,6 +20,9 @@ from interplay.surrogates.parity_gp.posterior import Posterior
 from interplay.surrogates.parity_gp.solve import memory
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
+
+MOST_ERRORS: Final = 500
+"""Most sets whose Shapley interactions get error bars: each costs some milliseconds."""
 
 SPREADS: Final = (0.4, 1.0)
 """How far relevances may differ: alike (a game of a few players), or a few among many."""
@@ -134,6 +139,28 @@ class ParityGP(Surrogate):
     def largest(self, count: int) -> list[Term]:
         """Return the sets of the largest ``count`` terms beside the constant."""
         return [] if self.posterior is None else self.posterior.largest(count)[0]
+
+    def interactions(self, index: str, order: int | None = None) -> Interactions:
+        index = canonical_name(index)
+        order = resolve_order(index, order, self.n)
+        if self.posterior is None or index not in ("SV", "SII") or order > 2:
+            return super().interactions(index, order)
+        found = self.posterior.shapley(order)
+        terms = list(found)
+        values = {term: self.scale * value for term, value in found.items()}
+        values[()] = float(self.predict(np.zeros((1, self.n), dtype=np.bool_))[0])
+        errors = None
+        if len(terms) <= MOST_ERRORS:
+            # widened like the error bars of the features' own coefficients
+            singles = [(i,) for i in range(self.n)]
+            own = self.posterior.variances(singles)
+            plain = self.error / self.scale**2 / len(self.posterior.signs)
+            wider = float(np.median(error_bars(own, plain) / np.sqrt(np.maximum(own, 1e-300))))
+            spread = wider * self.scale * np.sqrt(self.posterior.shapley_variances(terms))
+            errors = dict(zip(terms, spread.tolist(), strict=True))
+            errors[()] = self.scale * float(np.sqrt(self.posterior.empty_variance())) * wider
+        ordered = {term: values[term] for term in sorted(values, key=lambda t: (len(t), t))}
+        return Interactions(ordered, index, order, self.features, errors)
 
     def diagnostics(self) -> list[str]:
         sentences = super().diagnostics()

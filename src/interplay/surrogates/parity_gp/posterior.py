@@ -12,11 +12,16 @@ from typing import Self
 import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
-from interplay.packing import Term
+from interplay.packing import IntArray, Term
 from interplay.surrogates.parallel import single_threaded
 from interplay.surrogates.parity_gp.kernel import ROWS_AT_A_TIME, Kernel
 from interplay.surrogates.parity_gp.likelihood import fit_kernel
 from interplay.surrogates.parity_gp.product import ComplexArray, Waves
+from interplay.surrogates.parity_gp.shapley import (
+    Integrals,
+    linear_variances,
+    shapley_interactions,
+)
 from interplay.surrogates.parity_gp.solve import factor, solve
 from interplay.value_function import FloatArray
 
@@ -180,10 +185,7 @@ class Posterior:
         thousand rows it is computed from a part of them, and the information, 1 / variance less
         1 / prior, is scaled up to all rows.
         """
-        m = len(self.signs)
-        part = np.arange(m)
-        if m > VARIANCE_ROWS:
-            part = np.linspace(0, m - 1, VARIANCE_ROWS).astype(np.intp)
+        part, scale_up = self._part()
         signs, weights = self.signs[part], self.weights[part]
         lower = factor(self.kernel, signs, weights)
         empty, variances = self._waves.empty(signs), np.empty(len(terms))
@@ -201,12 +203,61 @@ class Posterior:
                 elif not term:
                     covariance[:, place] += self.kernel.constant
                     prior[place] += self.kernel.constant
-            half, _ = dtrtrs(lower, covariance, lower=True, overwrite_b=True)
-            left = np.maximum(prior - np.square(half).sum(axis=0), 1e-12 * prior)
-            if len(signs) < m:
-                left = 1 / (1 / prior + (m / len(signs)) * np.maximum(1 / left - 1 / prior, 0.0))
-            variances[start : start + len(block)] = left
+            variances[start : start + len(block)] = _left(lower, covariance, prior, scale_up)
         return variances
+
+    @single_threaded
+    def shapley(self, order: int) -> dict[Term, float]:
+        """Return SV (order 1), or SII up to order 2, of the whole posterior mean."""
+        weighted = self._empty * self.alpha
+        found = shapley_interactions(self._waves, self.signs, weighted, order)
+        for i, single in enumerate(self._singles.tolist()):
+            found[(i,)] -= 2 * single
+        return found
+
+    @single_threaded
+    def shapley_variances(self, terms: Sequence[Term]) -> FloatArray:
+        """Return the posterior variances of what :meth:`shapley` returns: ``(t,)``."""
+        part, scale_up = self._part()
+        signs, weights = self.signs[part], self.weights[part]
+        integrals = Integrals(self._waves, signs)
+        products = integrals.products(self._waves.empty(signs))
+        linear = linear_variances(self.kernel, terms)
+        covariance, prior = np.empty((len(signs), len(terms)), order="F"), np.empty(len(terms))
+        for place, term in enumerate(terms):
+            scale = (-2.0) ** len(term) / 2
+            covariance[:, place] = scale * integrals.by_row(products, term)
+            prior[place] = scale**2 * integrals.prior(term) + linear[place]
+            if len(term) == 1:
+                covariance[:, place] -= linear[place] / 2 * signs[:, term[0]]
+        lower = factor(self.kernel, signs, weights)
+        return _left(lower, covariance, prior, scale_up)
+
+    def empty_variance(self) -> float:
+        """Return the posterior variance of the mean at the empty mask."""
+        part, scale_up = self._part()
+        empty = np.ones((1, self.n))
+        covariance = np.asfortranarray(self.kernel(self.signs[part], empty))
+        lower = factor(self.kernel, self.signs[part], self.weights[part])
+        return float(_left(lower, covariance, self.kernel(empty, empty)[0], scale_up)[0])
+
+    def _part(self) -> tuple[IntArray, float]:
+        """Rows for error bars, and by how much fewer they are than all."""
+        m = len(self.signs)
+        if m <= VARIANCE_ROWS:
+            return np.arange(m), 1.0
+        return np.linspace(0, m - 1, VARIANCE_ROWS).astype(np.intp), m / VARIANCE_ROWS
+
+
+def _left(
+    lower: FloatArray, covariance: FloatArray, prior: FloatArray, scale_up: float
+) -> FloatArray:
+    """Return variances given the rows; ``covariance`` ``(m, t)`` is used up."""
+    half, _ = dtrtrs(lower, covariance, lower=True, overwrite_b=True)
+    left: FloatArray = np.maximum(prior - np.square(half).sum(axis=0), 1e-12 * prior)
+    if scale_up > 1:
+        left = 1 / (1 / prior + scale_up * np.maximum(1 / left - 1 / prior, 0.0))
+    return left
 
 
 def _sorted(found: dict[Term, float], count: int) -> list[tuple[Term, float]]:

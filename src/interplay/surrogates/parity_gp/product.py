@@ -63,7 +63,7 @@ class Waves:
         return cls(kernel, nodes, shares)
 
     @cached_property
-    def _ratio(self) -> ComplexArray:
+    def ratios(self) -> ComplexArray:
         """r, ``(q, n)``."""
         theta, rho = np.outer(self.nodes, self.kernel.direction), self.kernel.correlations
         cos, sin = np.cos(theta), np.sin(theta)
@@ -74,7 +74,7 @@ class Waves:
 
     def ratio(self, signs: FloatArray, feature: int) -> ComplexArray:
         """Return B / A of a feature: ``(q, m)``."""
-        r = self._ratio[:, feature, None]
+        r = self.ratios[:, feature, None]
         ratio = np.empty((len(r), len(signs)), np.complex128)
         ratio.real, ratio.imag = r.real * signs[:, feature], r.imag
         return ratio
@@ -97,7 +97,7 @@ class Waves:
         p, q, m = parents.shape
         total = parents.sum(axis=2).imag
         by_feature = (parents.real.reshape(p * q, m) @ signs).reshape(p, q, -1)
-        r = self._ratio
+        r = self.ratios
         sums: FloatArray = (by_feature * r.real).sum(axis=1) - total @ r.imag
         return sums
 
@@ -117,6 +117,20 @@ class Waves:
         outside = ((1 + rho) + (1 - rho) * twice) / (2 * (1 + rho))
         inside = ((1 + rho) - (1 - rho) * twice) / (2 * (1 + rho))
         return self.shares * outside.prod(axis=1), inside / outside
+
+    @cached_property
+    def covariances(self) -> tuple[ComplexArray, ComplexArray, ComplexArray, ComplexArray]:
+        """Each feature's factor as c00 + c10 z + c01 z' + c11 z z': four of ``(q, n)``."""
+        theta, rho = np.outer(self.nodes, self.kernel.direction), self.kernel.correlations
+        cos, sin = np.cos(theta), np.sin(theta)
+        mixed: ComplexArray = np.zeros(theta.shape, np.complex128)
+        mixed.imag = (1 - rho) * sin * cos / (1 + rho)
+        return (
+            ((np.square(cos) + rho * np.square(sin)) / (1 + rho)).astype(np.complex128),
+            mixed,
+            -mixed,
+            ((np.square(sin) + rho * np.square(cos)) / (1 + rho)).astype(np.complex128),
+        )
 
     def superset_bounds(self, order: IntArray) -> SupersetBounds:
         """Return bounds on the prior variance of sets that are grown in this order of features."""
