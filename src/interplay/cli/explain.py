@@ -57,7 +57,7 @@ def explain(
         What the evaluations may cost: calls (500), tokens (2e6tok), seconds (90s, or min, h), or
         several, comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
     method
-        auto, proxyspex, lasso or exact.
+        auto, parity-gp, proxyspex, lasso, exact, or a baseline.
     seed
         Of every random choice.
     store
