@@ -91,13 +91,22 @@ def test_the_stack_is_as_good_as_its_best_member() -> None:
 
 
 def test_it_says_what_it_is_made_of() -> None:
-    surrogate, _, _ = fitted_to(200)
-    sentences = " ".join(surrogate.diagnostics())
-    assert "The surrogate is a stack, weighed by held-out errors:" in sentences
-    for label in LABELS:
-        assert f"{label} {surrogate.scores[label]:.2f}" in sentences
-    assert surrogate.weights.sum() == pytest.approx(1)
-    assert len(surrogate.weights) == len(surrogate.members)
+    rng = np.random.default_rng(0)
+    masks = rng.random((80, 11)) < 0.5
+    several = ip.fit(masks, mixed(masks) + rng.normal(size=80))
+    one, _, _ = fitted_to(200)
+    assert len(several.members) > 1
+    assert len(one.members) == 1  # a process, for which this game is made
+    said = " ".join(several.diagnostics())
+    assert "The surrogate is a stack, weighed by held-out errors:" in said
+    assert "features have a relevance" in " ".join(one.diagnostics())
+    assert one.fitted_method == next(iter(one.members))
+    for surrogate in (several, one):
+        assert set(surrogate.scores) == set(LABELS)
+        for label, score in surrogate.scores.items():
+            assert f"{label} {score:.2f}" in surrogate.diagnostics()[-1]
+        assert surrogate.weights.sum() == pytest.approx(1)
+        assert len(surrogate.weights) == len(surrogate.members)
 
 
 def test_arrays_make_the_same_surrogate_again() -> None:
@@ -177,3 +186,30 @@ def test_values_that_do_not_vary() -> None:
         assert surrogate.predict(masks).tolist() == [7.5] * 40
         assert surrogate.spectrum().terms == {(): 7.5}
         assert "no effect" in surrogate.diagnostics()[-1]
+
+
+def test_gaussian_processes_are_left_out_of_very_large_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("interplay.surrogates.auto.MOST_ROWS", 100)
+    surrogate, _, _ = fitted_to(150)
+    assert set(surrogate.scores) == {"lasso", "proxyspex"}
+    assert "Gaussian processes were left out" in surrogate.diagnostics()[-1]
+    _, errors = surrogate.coefficients([(0,), (1, 2, 3)])
+    assert (errors > 0).all()
+
+
+@pytest.mark.parametrize("method", ["auto", "parity-gp"])
+@pytest.mark.parametrize(
+    ("masks", "values", "message"),
+    [
+        (np.ones((30, 4), dtype=np.int64), np.ones(30), "masks must be bool"),
+        (np.ones((30, 4), dtype=bool), np.arange(30.0), "1 different masks are too few"),
+        (all_masks(5), np.r_[np.nan, np.inf, np.zeros(30)], "2 of 32 are not, the first in row 0"),
+    ],
+)
+def test_bad_input_is_named(
+    method: str, masks: BoolArray, values: FloatArray, message: str
+) -> None:
+    with pytest.raises(ip.BadInput, match=message):
+        ip.fit(masks, values, method=method)

@@ -21,8 +21,10 @@ from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
 
-KINDS: Final[tuple[type[Surrogate], ...]] = (Lasso, ProxySpex, *(ParityGP for _ in SPREADS))
 LABELS: Final = ("lasso", "proxyspex", *(f"parity-gp ({spread})" for spread in SPREADS))
+
+MOST_ROWS: Final = 20_000
+"""Most masks for which Gaussian processes are tried: their time and memory grow with the square."""
 
 NEGLIGIBLE: Final = 1e-3
 """Members that weigh less are left out: they cost time and terms, and change nothing."""
@@ -75,6 +77,8 @@ class Auto(Surrogate):
             return list(zip(linear, boosted, strict=True))
 
         def processes() -> list[tuple[Surrogate, ...]]:
+            if len(sample.masks) > MOST_ROWS:
+                return [() for _ in values.T]
             return [tuple(fits) for fits in ParityGP.of_spreads(sample, values)]
 
         parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)])
@@ -106,7 +110,7 @@ class Auto(Surrogate):
         held_out = np.stack([member.out_of_fold for member in members], axis=1)
         tested = np.isfinite(held_out[:, 0])
         errors, counts = held_out - values[:, None], sample.weights
-        if not tested.any() or len(members) < len(KINDS):  # values that do not vary
+        if sample.standardised(values)[2] is None:  # all members are the same constant
             return cls._of({LABELS[0]: members[0]}, np.ones(1), {}, members[0].out_of_fold, 0.0)
         weights = simplex_weights(errors[tested], counts[tested])
         out_of_fold = np.full(len(values), np.nan)
@@ -118,7 +122,7 @@ class Auto(Surrogate):
             label: r_squared(
                 values[tested], held_out[tested, i], noise_var=noise, weights=counts[tested]
             )
-            for i, label in enumerate(LABELS)
+            for i, label in enumerate(LABELS[: len(members)])
         }
         kept = np.flatnonzero(weights > NEGLIGIBLE).tolist()
         return cls._of(
@@ -212,6 +216,10 @@ class Auto(Surrogate):
         if self.scores:
             scores = ", ".join(f"{label} {score:.2f}" for label, score in self.scores.items())
             sentences.append(f"Cross-validated R² of the members that were tried: {scores}.")
+        if self.rows > MOST_ROWS:
+            sentences.append(
+                f"Gaussian processes were left out: the sample has more than {MOST_ROWS:,} masks."
+            )
         return sentences
 
     def arrays(self) -> dict[str, NDArray[Any]]:
