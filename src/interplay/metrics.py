@@ -16,11 +16,11 @@ from interplay.value_function import FloatArray
 LEVEL = 0.9
 """Coverage of every interval that interplay shows."""
 
-WIDENING = 1.25
+WIDENING = 1.1
 """What the bootstrap's standard errors are multiplied by: resamples of some hundred rows hold too
 few of the rare large errors."""
 
-FIT_VARIANCE = 9.0
+FIT_VARIANCE = 6.0
 """Variance of the log error from one fit to another, times the number of masks.
 
 This, ``WIDENING`` and the exponents by which errors fall were set on exact games, so that intervals
