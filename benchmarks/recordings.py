@@ -56,7 +56,7 @@ def measure(name: str, m: int, quick: bool, peer_python: str | None) -> dict[str
     timed = peer_python is not None and m == PEER_CALLS.get(name, 200)
     row["peer"] = peer(str(peer_python), path, m) if timed else None
     scores: dict[str, list[float]] = {}
-    for method in ("lasso", "proxyspex", "auto"):
+    for method in ("lasso", "proxyspex"):
         seconds = []
         for seed in SEEDS[:1] if quick or method == "lasso" else SEEDS:
             started = time.perf_counter()
@@ -96,7 +96,6 @@ def report(rows: list[dict[str, Any]], with_peer: bool) -> str:
         "lasso",
         "**proxyspex**",
         "spread",
-        "auto",
         "shapiq 1.8",
         "bar",
     ]
@@ -121,7 +120,6 @@ def report(rows: list[dict[str, Any]], with_peer: bool) -> str:
             f"{np.mean(row['scores']['lasso']):.3f}",
             f"**{ours.mean():.3f}**",
             f"{np.ptp(ours):.3f}",
-            f"{np.mean(row['scores']['auto']):.3f}",
             "-" if reference is None else f"{reference:.3f}",
             verdict,
             f"{evidence.value:.2f} ({evidence.low:.2f} to {evidence.high:.2f})",
