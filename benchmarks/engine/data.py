@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import combinations
 from pathlib import Path
@@ -70,6 +70,15 @@ class Data:
             self.name, self.family, self.masks[rows], self.values[rows], self.test, self.truth
         )
 
+    def with_ends(self) -> Data:
+        """Return as many rows, the last two of them the full and the empty mask, of recordings."""
+        ends = np.array([np.ones(self.n), np.zeros(self.n)], dtype=np.bool_)
+        return replace(
+            self,
+            masks=np.concatenate([self.masks[:-2], ends]),
+            values=np.concatenate([self.values[:-2], ends_of(self.name)]),
+        )
+
     @cached_property
     def hash(self) -> str:
         """Hash of all rows: results of a peer are kept under it."""
@@ -94,6 +103,14 @@ def recording(name: str) -> Data:
             np.unpackbits(archive["test_masks_packed"], axis=1)[:, :n].astype(bool),
             archive["test_values"].astype(np.float64),
         )
+
+
+def ends_of(name: str) -> FloatArray:
+    """Return the values of the full and the empty mask of a recording, ``(2,)``."""
+    if name.startswith("game_"):
+        return game_values(name.removeprefix("game_"))[[-1, 0]]
+    with np.load(assets() / "recordings" / f"{name}.npz") as archive:
+        return np.array([archive["full_value"], archive["empty_value"]], dtype=np.float64)
 
 
 def family_of(name: str) -> str:
