@@ -120,6 +120,7 @@ def test_arrays_make_the_same_surrogate_again() -> None:
 
 
 def test_threads_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interplay.surrogates.parallel.WORTH_IT", 10)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone, _, _ = fitted_to(90)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")

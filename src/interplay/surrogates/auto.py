@@ -81,7 +81,7 @@ class Auto(Surrogate):
                 return [() for _ in values.T]
             return [tuple(fits) for fits in ParityGP.of_spreads(sample, values)]
 
-        parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)])
+        parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)], rows=len(sample.masks))
         return [
             cls._stack(sample, j, column, (*few, *dense))
             for j, (column, few, dense) in enumerate(

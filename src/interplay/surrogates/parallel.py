@@ -17,6 +17,10 @@ from threadpoolctl import ThreadpoolController
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+WORTH_IT = 4000
+"""Rows from which on fits go side by side: below, threads wait for the interpreter's lock more than
+they gain, on a busy machine by far."""
+
 
 def workers() -> int:
     """Return how many threads a fit takes: ``OMP_NUM_THREADS``, or one for each core, at most 8.
@@ -47,14 +51,18 @@ def single_threaded(function: Callable[Given, Result]) -> Callable[Given, Result
 
 
 def in_parallel(
-    function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], most: int | None = None
+    function: Callable[..., Result],
+    jobs: Sequence[tuple[Any, ...]],
+    *,
+    rows: int,
+    most: int | None = None,
 ) -> list[Result]:
-    """Return ``[function(*job) for job in jobs]``, ``most`` at a time.
+    """Return ``[function(*job) for job in jobs]`` of fits to so many rows, ``most`` at a time.
 
-    >>> in_parallel(pow, [(2, 3), (3, 2)])
+    >>> in_parallel(pow, [(2, 3), (3, 2)], rows=5000)
     [8, 9]
     """
-    threads = min(workers(), len(jobs), most or len(jobs))
+    threads = 1 if rows < WORTH_IT else min(workers(), len(jobs), most or len(jobs))
     if threads <= 1:
         return [function(*job) for job in jobs]
     with ThreadPoolExecutor(threads, thread_name_prefix="interplay-fit") as pool:

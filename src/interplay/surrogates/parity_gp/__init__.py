@@ -250,7 +250,9 @@ def _cross_fit(sample: Sample, target: FloatArray) -> list[tuple[Posterior, Floa
         need, f"a Gaussian process on {len(target):,} masks", 'fit fewer, or take "proxyspex"'
     )
     jobs = [(spread, fold) for spread in SPREADS for fold in (None, *range(sample.k))]
-    done = iter(in_parallel(fit, jobs, most=max(1, int(available() / (2 * need)))))
+    done = iter(
+        in_parallel(fit, jobs, rows=len(target), most=max(1, int(available() / (2 * need))))
+    )
     found = []
     for _ in SPREADS:
         whole, out_of_fold = next(done), np.full(len(target), np.nan)
