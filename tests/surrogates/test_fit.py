@@ -146,6 +146,14 @@ def test_all_masks_make_auto_exact() -> None:
     assert (surrogate.spectrum(None).standard_errors == 0).all()
 
 
+def test_an_exact_spectrum_is_listed_whole() -> None:
+    game = np.random.default_rng(0).normal(size=2**12)
+    surrogate = ip.fit(all_masks(12), game)
+    assert len(surrogate.spectrum(None)) == 2**12
+    assert surrogate.spectrum(None).predict(all_masks(12)) == pytest.approx(game)
+    assert len(surrogate.spectrum()) == 201
+
+
 def test_exact_averages_repeated_masks() -> None:
     masks = np.concatenate([all_masks(2), all_masks(2)])
     surrogate = ip.fit(masks, np.arange(8.0), method="exact")

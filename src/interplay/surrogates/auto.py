@@ -163,7 +163,7 @@ class Auto(Surrogate):
             variances += weight / total * member.variances(terms)
         return values, error_bars(variances, plain)
 
-    def largest(self, count: int) -> list[Term]:
+    def largest(self, count: int | None) -> list[Term]:
         if len(self.members) == 1:
             return next(iter(self.members.values())).largest(count)
         terms = list({term for member in self.members.values() for term in member.largest(count)})

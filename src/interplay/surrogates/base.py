@@ -20,9 +20,6 @@ from interplay.value_function import BoolArray, FloatArray
 LEARNING: Final = 0.5
 """Exponent of the methods that find interactions; see :attr:`Surrogate.exponent`."""
 
-MOST_TERMS: Final = 2000
-"""Terms that are listed where all of 2^n are asked for."""
-
 
 class Surrogate(ABC):
     """A cheap function of the mask that imitates the value function.
@@ -103,15 +100,15 @@ class Surrogate(ABC):
         """Return the coefficients alone: where there are many, errors cost more than they do."""
 
     @abstractmethod
-    def largest(self, count: int) -> list[Term]:
-        """Return the sets of the largest ``count`` terms beside the constant, largest first."""
+    def largest(self, count: int | None) -> list[Term]:
+        """Return the sets of the largest ``count`` terms beside the constant, largest first.
+
+        None for all; a Gaussian process, which has all 2^n, then lists 2,000.
+        """
 
     def walsh_series(self, max_terms: int | None) -> Spectrum:
-        """Return the largest ``max_terms`` terms beside the constant, unnamed; None for all.
-
-        Where a surrogate has all 2^n terms, None stands for the ``MOST_TERMS`` largest.
-        """
-        terms = [(), *self.largest(MOST_TERMS if max_terms is None else max_terms)]
+        """Return the largest ``max_terms`` terms beside the constant, unnamed; None for all."""
+        terms = [(), *self.largest(max_terms)]
         n = self.n
         values, errors = self.coefficients(terms)
         known = None if np.isnan(errors).any() else errors
@@ -120,7 +117,7 @@ class Surrogate(ABC):
     def spectrum(self, max_terms: int | None = 200) -> Spectrum:
         """Return the largest ``max_terms`` Walsh terms beside the constant; None for all.
 
-        A surrogate whose series has all 2^n terms lists at most 2,000 of them.
+        A Gaussian process has all 2^n of them, and lists at most 2,000.
         """
         return self.walsh_series(max_terms).named(self.features)
 
@@ -128,7 +125,8 @@ class Surrogate(ABC):
         """Return an interaction index of the whole surrogate.
 
         Where a surrogate has all 2^n terms, SV and SII up to order 2 are those of all of them,
-        others those of its 2,000 largest. ``spectrum().interactions`` speaks of the terms shown.
+        others those of the terms that ``spectrum(None)`` lists. ``spectrum().interactions`` speaks
+        of the terms shown.
 
         Parameters
         ----------
@@ -195,8 +193,8 @@ class SparseSurrogate(Surrogate):
         place = {row.tobytes(): i for i, row in enumerate(self.series.packed)}
         return [place.get(row.tobytes(), -1) for row in pack_terms(terms, self.n)]
 
-    def largest(self, count: int) -> list[Term]:
-        found = self.series.truncate(count + 1)
+    def largest(self, count: int | None) -> list[Term]:
+        found = self.series if count is None else self.series.truncate(count + 1)
         order = np.argsort(-np.abs(found.coefficients), kind="stable")
         return [term for term in term_tuples(found.packed[order]) if term]
 

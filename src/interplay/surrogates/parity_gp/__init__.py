@@ -24,6 +24,9 @@ from interplay.value_function import BoolArray, FloatArray
 DOUBT: Final = 0.7
 """How little error bars trust the prior, 0 to 1; see :func:`error_bars`."""
 
+MOST_TERMS: Final = 2000
+"""Terms that are listed where all of the 2^n are asked for."""
+
 MOST_ERRORS: Final = 500
 """Most sets whose Shapley interactions get error bars: each costs some milliseconds."""
 
@@ -139,9 +142,10 @@ class ParityGP(Surrogate):
             return np.zeros(len(terms))
         return self.scale**2 * self.posterior.variances(terms)
 
-    def largest(self, count: int) -> list[Term]:
-        """Return the sets of the largest ``count`` terms beside the constant."""
-        return [] if self.posterior is None else self.posterior.largest(count)[0]
+    def largest(self, count: int | None) -> list[Term]:
+        if self.posterior is None:
+            return []
+        return self.posterior.largest(MOST_TERMS if count is None else count)[0]
 
     def interactions(self, index: str, order: int | None = None) -> Interactions:
         index = canonical_name(index)
