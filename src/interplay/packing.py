@@ -151,6 +151,15 @@ def term_tuples(packed: PackedArray) -> list[Term]:
     return [tuple(flat[a:b]) for a, b in pairwise(bounds)]
 
 
+def canonical_key(term: Term) -> tuple[int, Term]:
+    """Return what tuples sort by into canonical order: :func:`canonical_order` of packed rows.
+
+    >>> sorted([(1, 2), (2,), (0, 3), ()], key=canonical_key)
+    [(), (2,), (0, 3), (1, 2)]
+    """
+    return len(term), term
+
+
 def canonical_order(packed: PackedArray) -> IntArray:
     """Return the stable sort of packed rows: by order, then as tuples, lexicographically.
 

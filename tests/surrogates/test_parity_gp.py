@@ -49,9 +49,18 @@ def posterior_of(n: int, m: int, seed: int, coupled: bool = True) -> Posterior:
     rng = np.random.default_rng(seed)
     kernel = kernel_of(n, seed, coupled)
     signs, weights = signs_of(rng.random((m, n)) < 0.5), rng.uniform(0.5, 2, m)
-    return Posterior(
-        kernel, signs, weights, solve.solve(kernel, signs, rng.normal(size=m), weights)
-    )
+    alpha = solve.solve(kernel, signs, rng.normal(size=m), weights)
+    norm = float(np.sqrt(alpha @ kernel(signs, signs) @ alpha))
+    return Posterior(kernel, signs, weights, alpha, norm)
+
+
+def test_the_norm_is_that_of_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    signs, weights = signs_of(rng.random((60, 8)) < 0.5), rng.uniform(0.5, 2, 60)
+    values = signs[:, 0] + signs[:, 1] * signs[:, 2]
+    fitted = Posterior.fit(signs, values / values.std(), weights, 0.4)
+    truth = np.sqrt(fitted.alpha @ fitted.kernel(signs, signs) @ fitted.alpha)
+    assert fitted.norm == pytest.approx(truth, rel=1e-6)
 
 
 SMALL = given(st.integers(1, 7), st.integers(5, 40), st.integers(0, 10**6), st.booleans())

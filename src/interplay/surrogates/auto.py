@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from interplay.indices import canonical_name
 from interplay.interactions import Interactions
 from interplay.metrics import r_squared
-from interplay.packing import Term
-from interplay.surrogates.base import LEARNING, Surrogate
+from interplay.packing import Term, canonical_key
+from interplay.surrogates.base import LEARNING, Surrogate, part_of, strongest
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.parallel import in_parallel
@@ -167,9 +167,8 @@ class Auto(Surrogate):
         if len(self.members) == 1:
             return next(iter(self.members.values())).largest(count)
         terms = list({term for member in self.members.values() for term in member.largest(count)})
-        size = np.abs(self.values_of(terms))
-        order = sorted(range(len(terms)), key=lambda i: (-size[i], len(terms[i]), terms[i]))
-        return [terms[i] for i in order[:count]]
+        values = dict(zip(terms, self.values_of(terms).tolist(), strict=True))
+        return list(strongest(values, count))
 
     def values_of(self, terms: Sequence[Term]) -> FloatArray:
         values = np.zeros(len(terms))
@@ -187,7 +186,7 @@ class Auto(Surrogate):
             tables.append(member.interactions(index, order))
         if len(tables) == 1:
             return tables[0]
-        terms = sorted({term for table in tables for term in table}, key=lambda t: (len(t), t))
+        terms = sorted({term for table in tables for term in table}, key=canonical_key)
         weighted = list(zip(self.weights.tolist(), tables, strict=True))
         values = {term: sum(weight * table[term] for weight, table in weighted) for term in terms}
         errors = None
@@ -242,12 +241,7 @@ class Auto(Surrogate):
         for i, (label, kind) in enumerate(
             zip(arrays["members"].tolist(), arrays["kinds"].tolist(), strict=True)
         ):
-            own = {
-                key.removeprefix(f"{i}."): array
-                for key, array in arrays.items()
-                if key.startswith(f"{i}.")
-            }
-            members[label] = kinds[kind].from_arrays(own, n)
+            members[label] = kinds[kind].from_arrays(part_of(arrays, f"{i}."), n)
         if not members or arrays["weights"].shape != (len(members),):
             raise ValueError("a stack needs one weight for each of its members")
         fitted = cls()

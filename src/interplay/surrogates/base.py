@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from interplay.interactions import Interactions
 from interplay.metrics import Estimate
-from interplay.packing import PackedArray, Term, pack_terms, term_tuples
+from interplay.packing import PackedArray, Term, canonical_key, pack_terms, term_tuples
 from interplay.spectrum import Spectrum
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
@@ -157,6 +157,21 @@ class Surrogate(ABC):
     def diagnostics(self) -> list[str]:
         """Return what a reader should know about this fit, in sentences."""
         return [self.faithfulness.sentence, *self.noise]
+
+
+def strongest(values: Mapping[Term, float], count: int | None) -> dict[Term, float]:
+    """Return the ``count`` terms of largest absolute value, largest first; None for all.
+
+    >>> strongest({(0,): 1.0, (1, 2): -3.0, (1,): 1.0}, 2)
+    {(1, 2): -3.0, (0,): 1.0}
+    """
+    ranked = sorted(values, key=lambda term: (-abs(values[term]), canonical_key(term)))
+    return {term: values[term] for term in ranked[:count]}
+
+
+def part_of(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with ``prefix``, under the rest of their names."""
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
 class SparseSurrogate(Surrogate):

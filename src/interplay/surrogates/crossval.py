@@ -32,6 +32,24 @@ def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int = FOLDS) -> 
     return folds
 
 
+def best_of_others(
+    predicted: FloatArray, errors: FloatArray, folds: NDArray[np.intp]
+) -> FloatArray:
+    """Return for every row what the setting predicts that is best on the folds it is not in.
+
+    Parameters
+    ----------
+    predicted, errors, folds
+        float ``(m, s)`` held-out predictions by setting, float ``(k, s)`` their summed errors by
+        fold, int ``(m,)``. Rows in no fold get NaN.
+    """
+    found = np.full(len(folds), np.nan)
+    for fold, others in enumerate(errors_of_others(errors)):
+        test = folds == fold
+        found[test] = predicted[test, others.argmin()]
+    return found
+
+
 def errors_of_others(errors: FloatArray) -> FloatArray:
     """Return for every fold (axis 0) the summed errors on all other folds, setting by setting.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from interplay.packing import pack_terms
 from interplay.surrogates.base import Regression, RegressionSurrogate
-from interplay.surrogates.crossval import errors_of_others
+from interplay.surrogates.crossval import best_of_others
 from interplay.surrogates.sample import Sample
 from interplay.value_function import FloatArray
 
@@ -41,10 +41,7 @@ class Lasso(RegressionSurrogate):
                 squares = np.square(y[test, None] - predicted[j, test])
                 errors[j, fold] = (squares * weights[test, None]).sum(axis=0)
         for j, y in enumerate(targets):
-            out_of_fold = np.full(m, np.nan)
-            for fold, others in enumerate(errors_of_others(errors[j])):
-                test = folds == fold
-                out_of_fold[test] = predicted[j, test, others.argmin()]
+            out_of_fold = best_of_others(predicted[j], errors[j], folds)
             chosen = errors[j].sum(axis=0).argmin()
             constants, slopes = whole.path(y, penalties[j][: chosen + 1])
             constant, slope = constants[-1], slopes[:, -1]

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from interplay.surrogates.baselines.low_order import CROSS_VALIDATED, LowOrder
-from interplay.value_function import FloatArray
+from interplay.surrogates.baselines.low_order import LowOrder
 
 
 class BanzhafRegression(LowOrder):
@@ -32,10 +31,6 @@ class FaithBanzhaf2(LowOrder):
         "Ridge regression on every single feature and pair: spectrum.interactions("
         '"FBII", order=2) estimates the Faith-Banzhaf interactions of order 2.'
     )
-
-    @classmethod
-    def penalties(cls, terms: int) -> FloatArray:
-        return terms * CROSS_VALIDATED
 
 
 class FaithBanzhaf3(FaithBanzhaf2):

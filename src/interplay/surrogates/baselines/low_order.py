@@ -19,7 +19,7 @@ from interplay.errors import BadInput
 from interplay.packing import PackedArray, pack_terms
 from interplay.surrogates.base import Regression, RegressionSurrogate
 from interplay.surrogates.baselines.ridge import WeightedRidge, rows_that_count
-from interplay.surrogates.crossval import errors_of_others
+from interplay.surrogates.crossval import best_of_others
 from interplay.surrogates.exact import MAX_FEATURES, is_complete
 from interplay.surrogates.sample import Sample
 from interplay.value_function import BoolArray, FloatArray
@@ -77,7 +77,7 @@ class LowOrder(RegressionSurrogate):
     @classmethod
     def penalties(cls, terms: int) -> FloatArray:
         """Return the penalties to choose from by cross-validation; one is not chosen."""
-        return np.zeros(1)
+        return np.zeros(1) if cls.order == 1 else terms * CROSS_VALIDATED
 
     @classmethod
     def frame(cls, sample: Sample, packed: PackedArray, targets: list[FloatArray]) -> Frame:
@@ -107,7 +107,7 @@ class LowOrder(RegressionSurrogate):
         cls, sample: Sample, targets: list[FloatArray], rng: np.random.Generator
     ) -> Iterator[Regression]:
         packed = low_order_terms(sample.n, cls.order)
-        m, t = len(sample.masks), len(packed)
+        t = len(packed)
         frame = cls.frame(sample, packed, targets)
         weights = sample.weights * cls.kernel(sample.masks)
         # all masks leave nothing to be estimated: any penalty would be an error
@@ -117,10 +117,7 @@ class LowOrder(RegressionSurrogate):
         predicted, errors = _held_out(sample.folds, sample.k, frame, weights, left, penalties)
         whole = WeightedRidge(frame.columns, weights, frame.centre)
         for j, target in enumerate(left):
-            out_of_fold = np.full(m, np.nan)
-            for fold, others in enumerate(errors_of_others(errors[j])):
-                test = sample.folds == fold
-                out_of_fold[test] = predicted[j, test, others.argmin()]
+            out_of_fold = best_of_others(predicted[j], errors[j], sample.folds)
             chosen = int(errors[j].sum(axis=0).argmin())
             (constant,), slopes = whole.solve(target, penalties[[chosen]])
             spread = _spread(sample, target, out_of_fold, weights)

@@ -17,7 +17,7 @@ import numpy as np
 from interplay.packing import PackedArray, orders
 from interplay.spectrum import Spectrum
 from interplay.surrogates.baselines.kernels import shapley_kernel
-from interplay.surrogates.baselines.low_order import CROSS_VALIDATED, Frame, LowOrder
+from interplay.surrogates.baselines.low_order import Frame, LowOrder
 from interplay.surrogates.baselines.required import find_ends, mean_of
 from interplay.surrogates.sample import Sample, mean_one
 from interplay.value_function import BoolArray, FloatArray
@@ -91,10 +91,6 @@ class FaithShap2(KernelShap):
         'and the empty mask: spectrum.interactions("FSII", order=2) estimates the Faith-Shap '
         "interactions of order 2."
     )
-
-    @classmethod
-    def penalties(cls, terms: int) -> FloatArray:
-        return terms * CROSS_VALIDATED
 
 
 class FaithShap3(FaithShap2):

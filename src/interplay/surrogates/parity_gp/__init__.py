@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from interplay.indices import canonical_name, resolve_order
 from interplay.interactions import Interactions
-from interplay.packing import Term
+from interplay.packing import Term, canonical_key
 from interplay.surrogates.base import LEARNING, Surrogate
-from interplay.surrogates.crossval import errors_of_others
+from interplay.surrogates.crossval import best_of_others
 from interplay.surrogates.memory import available, check_memory
 from interplay.surrogates.parallel import in_parallel
 from interplay.surrogates.parity_gp.kernel import Kernel
@@ -109,8 +109,8 @@ class ParityGP(Surrogate):
             return fits[0]
         errors = np.stack([sample.errors_by_fold(values, fit.out_of_fold) for fit in fits], axis=1)
         chosen = fits[int(errors.sum(axis=0).argmin())]
-        by_fold = errors_of_others(errors).argmin(axis=1)[np.maximum(sample.folds, 0)]
-        chosen.out_of_fold = np.choose(by_fold, [fit.out_of_fold for fit in fits])
+        held_out = np.stack([fit.out_of_fold for fit in fits], axis=1)
+        chosen.out_of_fold = best_of_others(held_out, errors, sample.folds)
         return chosen
 
     @property
@@ -166,7 +166,7 @@ class ParityGP(Surrogate):
             spread = wider * self.scale * np.sqrt(self.posterior.shapley_variances(terms))
             errors = dict(zip(terms, spread.tolist(), strict=True))
             errors[()] = self.scale * float(np.sqrt(self.posterior.empty_variance())) * wider
-        ordered = {term: values[term] for term in sorted(values, key=lambda t: (len(t), t))}
+        ordered = {term: values[term] for term in sorted(values, key=canonical_key)}
         return Interactions(ordered, index, order, self.features, errors)
 
     def diagnostics(self) -> list[str]:
@@ -193,6 +193,7 @@ class ParityGP(Surrogate):
             return {"numbers": np.array(numbers)}
         kernel = self.posterior.kernel
         numbers += [kernel.constant, kernel.linear, kernel.product, kernel.coupled, kernel.noise]
+        numbers.append(self.posterior.norm)
         return {
             "numbers": np.array(numbers),
             "relevances": kernel.relevances,
@@ -209,6 +210,7 @@ class ParityGP(Surrogate):
         fitted.location, fitted.scale, fitted.error, *parts = arrays["numbers"].tolist()
         fitted.posterior = None
         if parts:
+            *parts, norm = parts
             kernel = Kernel(arrays["relevances"], arrays["direction"], *parts)
             masks = np.unpackbits(arrays["rows"], axis=1, count=n).astype(np.float64)
             alpha, weights = arrays["alpha"], arrays["weights"]
@@ -217,7 +219,7 @@ class ParityGP(Surrogate):
                 raise ValueError("arrays of a Gaussian process do not fit together")
             if not all(np.isfinite(v).all() for v in (*vectors, arrays["numbers"])):
                 raise ValueError("arrays of a Gaussian process hold numbers that are not finite")
-            fitted.posterior = Posterior(kernel, 1.0 - 2.0 * masks, weights, alpha)
+            fitted.posterior = Posterior(kernel, 1.0 - 2.0 * masks, weights, alpha, norm)
         return fitted
 
 

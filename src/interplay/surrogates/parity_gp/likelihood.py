@@ -96,8 +96,8 @@ def _relevances(
 def _couple(kernel: Kernel, signs: FloatArray, values: FloatArray, weights: FloatArray) -> Kernel:
     log_product, part = products(signs, signs, kernel.relevances)
     straight = 1.0 + log_product * (2 / kernel.relevances.sum())
-    solved = _likelihood(
-        kernel.linear * straight + kernel.product * part, kernel.noise, values, weights, inner=False
+    solved = _solved(
+        kernel.linear * straight + kernel.product * part, kernel.noise, values, weights
     )
     if solved is None:
         return kernel
@@ -147,29 +147,31 @@ def main_effects(kernel: Kernel, signs: FloatArray, alpha: FloatArray) -> FloatA
     return effects
 
 
+def _solved(
+    covariance: FloatArray, noise: float, values: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return the Cholesky factor with noise and constant, and alpha; ``covariance`` is used up.
+
+    None where the matrix is not positive definite.
+    """
+    covariance += CONSTANT
+    covariance.flat[:: len(values) + 1] += noise * (1.0 / weights)
+    factor, failed = dpotrf(covariance.T, lower=True, overwrite_a=True)  # symmetric: .T is Fortran
+    return None if failed else (factor, dpotrs(factor, values, lower=True)[0])
+
+
 def _likelihood(
-    covariance: FloatArray,
-    noise: float,
-    values: FloatArray,
-    weights: FloatArray,
-    *,
-    inner: bool = True,
+    covariance: FloatArray, noise: float, values: FloatArray, weights: FloatArray
 ) -> tuple[float, FloatArray, float] | None:
     """Return the negative log likelihood, G, and the sum of G over the diagonal by weight.
 
-    ``covariance`` is used up. Without ``inner``, alpha takes the place of G. None where the matrix
-    is not positive definite.
+    ``covariance`` is used up. None where the matrix is not positive definite.
     """
-    diagonal = 1.0 / weights
-    covariance += CONSTANT
-    covariance.flat[:: len(values) + 1] += noise * diagonal
-    factor, failed = dpotrf(covariance.T, lower=True, overwrite_a=True)  # symmetric: .T is Fortran
-    if failed:
+    solved = _solved(covariance, noise, values, weights)
+    if solved is None:
         return None
-    alpha = dpotrs(factor, values, lower=True)[0]
+    factor, alpha = solved
     loss = 0.5 * float(values @ alpha) + float(np.log(np.diag(factor)).sum())
-    if not inner:
-        return loss, alpha, 0.0
     inverse, failed = dpotri(factor, lower=True, overwrite_c=True)
     if failed:
         return None
@@ -180,7 +182,7 @@ def _likelihood(
     gradient -= inverse
     gradient.flat[:: len(values) + 1] -= own
     gradient *= 0.5
-    return loss, gradient, float((np.diag(gradient) * diagonal).sum())
+    return loss, gradient, float((np.diag(gradient) * (1.0 / weights)).sum())
 
 
 def _prior(point: FloatArray, normals: list[tuple[float, float]]) -> tuple[float, FloatArray]:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg.lapack import dtrtrs
 
 from interplay.packing import IntArray, Term
+from interplay.surrogates.base import strongest
 from interplay.surrogates.parallel import single_threaded
 from interplay.surrogates.parity_gp.kernel import ROWS_AT_A_TIME, Kernel
 from interplay.surrogates.parity_gp.likelihood import fit_kernel
@@ -51,12 +52,15 @@ class Posterior:
         the rows, float64 ``(m, n)`` of +1 (masked) and -1 (kept), and ``(m,)``.
     alpha
         float64 ``(m,)``: the mean is the sum of alpha_j k(z, z_j).
+    norm
+        of the mean, in the kernel's own space.
     """
 
     kernel: Kernel
     signs: FloatArray
     weights: FloatArray
     alpha: FloatArray
+    norm: float
 
     @classmethod
     def fit(cls, signs: FloatArray, values: FloatArray, weights: FloatArray, spread: float) -> Self:
@@ -70,7 +74,10 @@ class Posterior:
             # fixed, not drawn: rows come in canonical order, which says nothing of their values
             some = np.sort(np.random.default_rng(0).permutation(len(signs))[:TUNING_ROWS])
         kernel = fit_kernel(signs[some], values[some], weights[some], spread)
-        return cls(kernel, signs, weights, solve(kernel, signs, values, weights))
+        alpha = solve(kernel, signs, values, weights)
+        # alpha' K alpha, as K alpha is what the noise leaves of the values
+        square = float(alpha @ (values - kernel.noise / weights * alpha))
+        return cls(kernel, signs, weights, alpha, float(np.sqrt(max(square, 0.0))))
 
     @property
     def n(self) -> int:
@@ -152,7 +159,6 @@ class Posterior:
             at most ``count``, in falling order of size.
         """
         by_relevance = np.argsort(-self.kernel.relevances, kind="stable")
-        norm = np.sqrt(max(float(self.alpha @ self.predict(self.signs)), 0.0))
         bounds = self._waves.superset_bounds(by_relevance)
         found: dict[Term, float] = {}
         waiting: list[tuple[float, Term]] = [(-np.inf, ())]  # sets as ranks of relevance
@@ -167,12 +173,12 @@ class Posterior:
             parents = [tuple(by_relevance[list(rank)].tolist()) for rank in ranks]
             sums = self._children(parents)[:, by_relevance]
             for rank, parent, children in zip(ranks, parents, sums.tolist(), strict=True):
-                reach = norm * np.sqrt(bounds.of(rank))
+                reach = self.norm * np.sqrt(bounds.of(rank))
                 for last in range(rank[-1] + 1 if rank else 0, self.n):
                     found[tuple(sorted((*parent, int(by_relevance[last]))))] = children[last]
                     if reach[last] > smallest:
                         heapq.heappush(waiting, (-float(reach[last]), (*rank, last)))
-            found = dict(_sorted(found, max(count, 1)))
+            found = strongest(found, max(count, 1))
             if len(found) == count:
                 smallest = min(map(abs, found.values()))
         return list(found), np.array(list(found.values())), not waiting
@@ -258,8 +264,3 @@ def _left(
     if scale_up > 1:
         left = 1 / (1 / prior + scale_up * np.maximum(1 / left - 1 / prior, 0.0))
     return left
-
-
-def _sorted(found: dict[Term, float], count: int) -> list[tuple[Term, float]]:
-    """The largest by size, ties in canonical order."""
-    return sorted(found.items(), key=lambda item: (-abs(item[1]), len(item[0]), item[0]))[:count]
