@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interplay as ip
-from interplay.masks import KINDS, uniform
+from interplay.masks import uniform
+from interplay.masks.coded import MaskCode, coded
+from interplay.masks.laws import LAWS
+from interplay.surrogates.spex.bins import Layout
+
+KINDS = ("uniform", *LAWS)
+"""Kinds that may have any number of masks."""
 
 
 def keys(masks: np.ndarray) -> list[bytes]:
@@ -219,7 +225,7 @@ def test_replicates_and_masks_of_ones_own_are_kept() -> None:
         ((30, 50.5), "budget must be a number of masks"),
         ((30, 100, "uniform", -1), "seed must be a whole number, at least 0; got -1"),
         ((30, 100, "uniform", None), "seed must be a whole number, at least 0; got None"),
-        ((30, 100, "coded"), "unknown kind of design 'coded'; valid: uniform, paired, near_full"),
+        ((30, 100, "odd"), "unknown kind of design 'odd'; valid: uniform, paired, near_full"),
     ],
 )
 def test_bad_designs(arguments: tuple[object, ...], message: str) -> None:
@@ -288,3 +294,87 @@ def test_damaged_designs_are_named(
     np.savez(tmp_path / "a.npz", **{k: v for k, v in changed.items() if v is not None})
     with pytest.raises(ip.BadInput, match=rf"a\.npz.*{message}"):
         ip.Design.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("kind", ["coded", "mixed"])
+@pytest.mark.parametrize(("n", "budget"), [(12, 2000), (40, 1000), (40, 4000), (130, 2500)])
+def test_coded_masks_are_complete_and_within_the_budget(kind: str, n: int, budget: int) -> None:
+    plan = ip.design(n, budget, kind, seed=2)
+    assert plan.code is not None
+    assert len(set(keys(plan.masks))) == len(plan.masks)
+    assert plan.masks[0].all()
+    assert not plan.masks[1].any()
+    assert len(plan.masks) == budget if kind == "mixed" else len(plan.masks) <= budget
+    assert plan.test.sum() >= max(50, 0.1 * (len(plan.masks) - 500))
+    # no mask of the code is set aside: it would leave a hole
+    assert Layout.of(plan.code, plan.masks[~plan.test]).bits >= plan.code.bits
+
+
+def test_coded_masks_are_among_those_of_a_larger_design() -> None:
+    small, large = (ip.design(40, budget, "coded") for budget in (1000, 4000))
+    assert small.code is not None
+    assert large.code is not None
+    assert (small.code.bits, large.code.bits) == (3, 5)
+    np.testing.assert_array_equal(large.masks[: len(small.masks)], small.masks)
+
+
+def test_how_many_coded_masks_there_are_is_told_before_any_is_made() -> None:
+    plan = ip.design(100, 3000, "coded")
+    assert plan.code is not None
+    told = plan.code.different(plan.code.bits)
+    block = (~plan.test).sum() - 1  # the empty mask is one of the code, the full one is not
+    assert told - 5 <= block <= told
+    assert len(list(coded(MaskCode.drawn(9, np.random.default_rng(0))))) > 0
+
+
+def test_a_budget_below_the_smallest_coded_design_is_refused_with_the_figure() -> None:
+    with pytest.raises(ip.BadInput, match=r"takes 882 \(3 groups x 2\^3 x 36 offsets"):
+        ip.design(64, 881, "coded")
+    assert len(ip.design(64, 882, "coded").masks) <= 882
+
+
+def test_a_coded_design_does_not_go_on_but_a_mixed_one_does() -> None:
+    with pytest.raises(ip.BadInput, match="make one of a larger budget"):
+        ip.design(40, 1000, "coded").next(None, 10)
+    plan = ip.design(40, 1000, "mixed")
+    before = plan.masks
+    assert len(plan.next(None, 100)) == 100
+    np.testing.assert_array_equal(plan.masks[:1000], before)
+
+
+def test_a_coded_design_that_was_saved_is_fitted_like_the_one_that_was(tmp_path: Path) -> None:
+    plan = ip.design(20, 700, "coded", seed=4)
+    plan.tell(plan.masks, game(plan.masks))
+    again = ip.masks.Design.load(plan.save(tmp_path / "plan.npz"))
+    fits = []
+    for one in (plan, again):
+        told = one.recording()
+        fits.append(ip.fit(told.masks, told.values, method="spex", design=one))
+    assert fits[0].spectrum() == fits[1].spectrum()
+    assert fits[0].faithfulness.value > 0.999
+    assert set(fits[0].spectrum(4).terms) == {(), (0,), (1,), (2,), (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "message"),
+    [
+        ("design_code", np.ones((3, 5, 12), dtype=np.bool_), r"must be bool \(C, 20, 12\)"),
+        ("design_code", np.ones((3, 20, 12)), "must be bool"),
+        ("design_sizes", np.array([5, 30]), "no coded design has the sizes"),
+        ("design_sizes", np.array([0, 3]), "no coded design has the sizes"),
+        ("design_sizes", np.array([1.5, 3.0]), "must be t and b"),
+        ("design_sizes", None, "a coded design has design_code and design_sizes"),
+    ],
+)
+def test_a_damaged_code_is_refused(
+    key: str, entry: np.ndarray | None, message: str, tmp_path: Path
+) -> None:
+    path = ip.design(20, 700, "coded").save(tmp_path / "plan.npz")
+    with np.load(path) as archive:
+        entries = {name: archive[name] for name in archive.files}
+    del entries[key]
+    if entry is not None:
+        entries[key] = entry
+    np.savez(path, **entries)
+    with pytest.raises(ip.BadInput, match=message):
+        ip.masks.Design.load(path)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from interplay.codes.bch import MOST_ERRORS
 from interplay.errors import BadInput, unknown
 from interplay.files import write_whole
+from interplay.masks.coded import LEAST_BITS, MOST_BITS, MaskCode, coded
 from interplay.masks.complete import MOST_FEATURES
 from interplay.masks.laws import LAWS, small_game, uniform_stream
 from interplay.masks.uniform import uniform
@@ -21,7 +24,9 @@ from interplay.recording import Recording, read_arrays
 from interplay.recording.archive import KEYS, of, set_aside, unpacked
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values, feature_names
 
-KINDS: Final = ("uniform", *LAWS)
+CODED: Final = ("coded", "mixed")
+
+KINDS: Final = ("uniform", *LAWS, *CODED)
 
 SET_ASIDE: Final = 50
 """Uniform masks that a design of another law sets aside for the evidence, before the tenth of the
@@ -39,7 +44,8 @@ class Design:
     n, features
         number of features, and their names.
     kind
-        ``"uniform"``, ``"paired"``, ``"near_full"``; or ``"complete"``, all masks.
+        ``"uniform"``, ``"paired"``, ``"near_full"``, ``"coded"``, ``"mixed"``; or ``"complete"``,
+        all masks.
     seed
         of the masks.
     masks
@@ -47,15 +53,23 @@ class Design:
     test
         bool ``(m,)``: uniform masks set aside to measure faithfulness on; none where the design is
         uniform itself.
+    code
+        what coded masks are made of; None for the other kinds.
     """
 
     def __init__(
-        self, features: Sequence[str], kind: str, seed: int, masks: BoolArray, test: BoolArray
+        self,
+        features: Sequence[str],
+        kind: str,
+        seed: int,
+        masks: BoolArray,
+        test: BoolArray,
+        code: MaskCode | None = None,
     ) -> None:
         self.features = tuple(features)
         self.n = len(self.features)
         self.kind, self.seed = kind, seed
-        self.masks, self.test = masks, test
+        self.masks, self.test, self.code = masks, test, code
         self._waiting = {row: place for place, row in enumerate(_keys(masks))}
         self._told: list[tuple[BoolArray, FloatArray, FloatArray | None]] = []
 
@@ -152,8 +166,13 @@ class Design:
         """
         if isinstance(k, bool) or k < 1:
             raise BadInput(f"k must be a number of masks, at least 1; got {k!r}")
+        if self.kind == "coded":
+            raise BadInput(
+                "a coded design goes on in steps, each twice as large: make one of a larger budget "
+                "under the same seed, and tell it what was told here"
+            )
         size = len(self.masks)
-        masks, test = _masks(self.n, self.kind, self.seed, size + k)
+        masks, test = _masks(self.n, self.kind, self.seed, size + k, self.code)
         if not np.array_equal(masks[:size], self.masks):
             raise BadInput(
                 "this design cannot be gone on with: the masks that it was saved with are not "
@@ -184,6 +203,11 @@ class Design:
             "features": np.array(self.features, dtype=np.str_),
             "n": np.array(self.n),
         }
+        if self.code is not None:
+            arrays |= {
+                "design_code": self.code.matrices,
+                "design_sizes": np.array([self.code.t, self.code.bits]),
+            }
         if self._told:
             told = self.recording()
             arrays |= {"masks_packed": np.packbits(told.masks, axis=1), "values": told.values}
@@ -204,7 +228,7 @@ class Design:
             the file is missing, damaged, or not a design.
         """
         path = Path(path)
-        entries = read_arrays(path, (*KEYS, *DESIGN_KEYS))
+        entries = read_arrays(path, (*KEYS, *DESIGN_KEYS, *CODE_KEYS))
         missing = {"design", "features", *DESIGN_KEYS} - entries.keys()
         if missing:
             raise BadInput(f"{path} is not a design: it has no {', '.join(sorted(missing))}")
@@ -220,7 +244,8 @@ class Design:
             raise BadInput(f'{path} is damaged: "design_masks" must be different masks')
         test = set_aside(path, entries, len(masks), "design_test")
         assert test is not None
-        loaded = cls(names.tolist(), str(kind), int(seed), masks, test)
+        code = _code(path, entries, len(names)) if str(kind) in CODED else None
+        loaded = cls(names.tolist(), str(kind), int(seed), masks, test, code)
         if "values" in entries:
             told = of(path, entries)
             loaded.tell(told.masks, told.values, told.noise_var)
@@ -228,6 +253,26 @@ class Design:
 
 
 DESIGN_KEYS: Final = ("design_seed", "design_masks", "design_test")
+CODE_KEYS: Final = ("design_code", "design_sizes")
+
+
+def _code(path: Path, entries: Mapping[str, NDArray[Any]], n: int) -> MaskCode:
+    """Return the code of a coded design that was saved."""
+    if not entries.keys() >= set(CODE_KEYS):
+        raise BadInput(f"{path} is damaged: a coded design has {' and '.join(CODE_KEYS)}")
+    matrices, sizes = (entries[key] for key in CODE_KEYS)
+    if matrices.dtype != np.bool_ or matrices.shape[1:] != (n, MOST_BITS) or not len(matrices):
+        raise BadInput(
+            f'{path} is damaged: "design_code" must be bool (C, {n}, {MOST_BITS}); got '
+            f"{matrices.dtype} {matrices.shape}"
+        )
+    if sizes.dtype.kind not in "iu" or sizes.shape != (2,):
+        raise BadInput(f'{path} is damaged: "design_sizes" must be t and b; got {sizes!r}')
+    t, bits = sizes.tolist()
+    if not 1 <= t <= min(n, MOST_ERRORS) or not LEAST_BITS <= bits <= MOST_BITS:
+        raise BadInput(f"{path} is damaged: no coded design has the sizes t = {t}, b = {bits}")
+    return MaskCode(matrices, t, bits)
+
 
 MOST: Final = 2**24
 """Most masks of one design."""
@@ -250,10 +295,14 @@ def design(
     kind
         ``"uniform"``: every feature kept with probability 1/2, the law that faithfulness speaks
         of. ``"paired"``: uniform masks, each with its complement. ``"near_full"``: few features
-        deleted (d of them with probability proportional to 1/d). Where all 2^n masks fit in the
-        budget, they are all there, and the kind is ``"complete"``.
+        deleted (d of them with probability proportional to 1/d). ``"coded"``: uniform masks in an
+        order from which ``method="spex"`` reads sparse terms of up to 5 features off, of which
+        there are fewer than the budget: their number about doubles from design to design.
+        ``"mixed"``: the same, and uniform masks for the rest of the budget. Where all 2^n masks fit
+        in the budget, they are all there, and the kind is ``"complete"``.
     seed
-        of the masks. A larger budget begins with the masks of a smaller one.
+        of the masks. A larger budget begins with the masks of a smaller one; coded masks are
+        among those of a larger design.
 
     Notes
     -----
@@ -290,19 +339,41 @@ def design(
         raise BadInput(f"budget must be a number of masks, at most {MOST}; got {budget!r}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadInput(f"seed must be a whole number, at least 0; got {seed!r}")
-    n, seed = len(names), int(seed)
+    n, seed, budget = len(names), int(seed), int(budget)
     if n <= MOST_FEATURES and 2**n <= budget:
         return Design(names, "complete", seed, *_masks(n, "complete", seed, 2**n))
+    if kind in CODED:
+        return _coded_design(names, kind, seed, budget)
     least = LEAST if kind == "uniform" else LEAST + SET_ASIDE
     if budget < least:
         aside = f" and {SET_ASIDE} uniform ones set aside" if kind != "uniform" else ""
         raise BadInput(
             f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {least} in all"
         )
-    return Design(names, kind, seed, *_masks(n, kind, seed, int(budget)))
+    return Design(names, kind, seed, *_masks(n, kind, seed, budget))
 
 
-def _masks(n: int, kind: str, seed: int, size: int) -> tuple[BoolArray, BoolArray]:
+def _coded_design(names: tuple[str, ...], kind: str, seed: int, budget: int) -> Design:
+    """The largest coded design within a budget; a mixed one fills the rest with uniform masks."""
+    n = len(names)
+    code = MaskCode.drawn(n, np.random.default_rng(seed).spawn(3)[2])
+    sizes = {bits: _coded_size(code.different(bits)) for bits in range(LEAST_BITS, MOST_BITS + 1)}
+    bits = max((bits for bits, size in sizes.items() if size <= budget), default=None)
+    if bits is None:
+        raise BadInput(
+            f"budget={budget} is too small for coded masks of {n} features: the smallest design "
+            f"takes {sizes[LEAST_BITS]:,} ({code.sentence(LEAST_BITS)}, the full and the empty "
+            f'mask, and {SET_ASIDE} uniform ones or more set aside). kind="uniform" takes any '
+            "number of masks"
+        )
+    size = sizes[bits] if kind == "coded" else budget
+    code = replace(code, bits=bits)
+    return Design(names, kind, seed, *_masks(n, kind, seed, size, code), code)
+
+
+def _masks(
+    n: int, kind: str, seed: int, size: int, code: MaskCode | None = None
+) -> tuple[BoolArray, BoolArray]:
     """The first ``size`` masks of a design, and which are set aside."""
     ends = np.array([np.ones(n), np.zeros(n)], dtype=np.bool_)
     if kind in ("uniform", "complete"):
@@ -310,16 +381,20 @@ def _masks(n: int, kind: str, seed: int, size: int) -> tuple[BoolArray, BoolArra
         masks = np.concatenate([ends, drawn])[:size]
         return masks, np.zeros(len(masks), dtype=np.bool_)
     rng, test_rng = np.random.default_rng(seed).spawn(2)
-    stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
-    tests = uniform_stream(n, test_rng)
-    seen = set(_keys(ends))
-    rows, aside = _keys(ends), [False, False]
+    tests, refused = uniform_stream(n, test_rng), set(_keys(ends))
+    if code is None:
+        stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
+    else:
+        block = list(islice(coded(code), code.calls(code.bits)))
+        refused.update(block)  # none of them may be set aside: the design would have a hole
+        stream = chain(block, uniform_stream(n, rng) if kind == "mixed" else ())
+    seen, rows, aside = set(_keys(ends)), _keys(ends), [False, False]
     size = min(size, 2**n)
     while len(rows) < size:
-        place = len(rows) - 2
-        wanted = place < SET_ASIDE or (place >= 10 * SET_ASIDE and place % 10 == 0)
-        row = next((r for r in (tests if wanted else stream) if r not in seen), None)
-        if row is None:  # a small game whose masks are all used up
+        wanted = _set_aside(len(rows) - 2)
+        source = (r for r in tests if r not in refused) if wanted else stream
+        row = next((r for r in source if r not in seen), None)
+        if row is None:  # all masks of a small game, or of a code, are used up
             break
         seen.add(row)
         rows.append(row)
@@ -327,6 +402,20 @@ def _masks(n: int, kind: str, seed: int, size: int) -> tuple[BoolArray, BoolArra
     packed = np.frombuffer(b"".join(rows[:size]), dtype=np.uint8).reshape(-1, -(-n // 8))
     masks = np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
     return masks, np.array(aside[:size], dtype=np.bool_)
+
+
+def _set_aside(place: int) -> bool:
+    """Whether the mask at a place behind the ends is one of the evidence."""
+    return place < SET_ASIDE or (place >= 10 * SET_ASIDE and place % 10 == 0)
+
+
+def _coded_size(masks: int) -> int:
+    """How many masks a design has in all that has so many coded ones."""
+    size, left = 2, masks
+    while left:
+        left -= not _set_aside(size - 2)
+        size += 1
+    return size
 
 
 def _keys(masks: BoolArray) -> list[bytes]:

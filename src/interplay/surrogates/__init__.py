@@ -23,10 +23,19 @@ from interplay.surrogates.parity_gp import ParityGP
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.rows import MaskDesign, Rows, target_names
 from interplay.surrogates.sample import Sample, mean_one
+from interplay.surrogates.spex import Spex
 from interplay.surrogates.targets import Surrogates
 from interplay.value_function import BoolArray, FloatArray, feature_names
 
-_CLASSES: tuple[type[Surrogate], ...] = (Auto, Exact, Lasso, ParityGP, ProxySpex, *BASELINES)
+_CLASSES: tuple[type[Surrogate], ...] = (
+    Auto,
+    Exact,
+    Lasso,
+    ParityGP,
+    ProxySpex,
+    Spex,
+    *BASELINES,
+)
 
 METHODS: Mapping[str, type[Surrogate]] = {cls.method: cls for cls in _CLASSES}
 """Every method by the name that people choose it by."""
@@ -134,16 +143,17 @@ def fit(
     rows = Rows.checked(masks, values, noise_var, weights)
     names = feature_names(features, rows.masks.shape[1])
     labels = target_names(targets, rows.values.shape[1])
-    aside, law = None, design if isinstance(design, str) else "uniform"
+    aside, law, code = None, design if isinstance(design, str) else "uniform", None
     if design is not None and not isinstance(design, str):
         rows, aside = rows.set_aside(design)
         law = "uniform" if aside is not None or design.kind == "complete" else design.kind
+        code = design.code
     if aside is not None:
         aside = aside.canonical()
     _check_enough(rows.masks)
     rows = rows.canonical()
     sample = Sample.of(
-        rows.masks, assign_folds(rows.masks, _stream(seed, 0)), rows.weights, rows.noise
+        rows.masks, assign_folds(rows.masks, _stream(seed, 0)), rows.weights, rows.noise, code
     )
     draws = cache(lambda m: bootstrap(m, _stream(seed, 2)))
     fits = _fit_targets(chosen, sample, rows.values, lambda: _stream(seed, 1))

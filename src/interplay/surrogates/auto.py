@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -19,9 +20,17 @@ from interplay.surrogates.parallel import in_parallel
 from interplay.surrogates.parity_gp import SPREADS, ParityGP, error_bars
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.sample import Sample
+from interplay.surrogates.spex import Spex
+from interplay.surrogates.spex.hidden import Hidden
 from interplay.value_function import BoolArray, FloatArray
 
 LABELS: Final = ("lasso", "proxyspex", *(f"parity-gp ({spread})" for spread in SPREADS))
+
+DECODED: Final = "spex"
+"""The member that holds the decoded terms; its weight is 1."""
+
+SEARCHES: Final = 4
+"""Most times that hidden terms are looked for; nearly always the second finds no more."""
 
 MOST_ROWS: Final = 20_000
 """Most masks for which Gaussian processes are tried: their time and memory grow with the square."""
@@ -70,10 +79,61 @@ class Auto(Surrogate):
                 for fitted in Exact.fit_targets(sample, values, rng)
             ]
         first, second = rng.spawn(2)
+        fits = cls._stacks(sample, values, first, second)
+        if sample.code is None:
+            return fits
+        return [
+            cls._with_hidden(sample.for_targets([j]), values[:, [j]], fitted, first, second)
+            for j, fitted in enumerate(fits)
+        ]
+
+    @classmethod
+    def _with_hidden(
+        cls,
+        sample: Sample,
+        values: FloatArray,
+        fitted: Self,
+        *streams: np.random.Generator,
+    ) -> Self:
+        """Return a stack and, beside it, the terms that can be decoded from what it leaves over.
+
+        The stack is fitted again to the values without them: they were noise to it.
+        """
+        column = np.ascontiguousarray(values[:, 0])
+        if sample.standardised(column)[2] is None:
+            return fitted
+        hidden = Hidden(sample)
+        for _ in range(SEARCHES):
+            told = fitted.out_of_fold.copy()
+            untested = np.isnan(told)
+            told[untested] = fitted.predict(sample.masks[untested])
+            if not hidden.search(column - told, fitted.values_of):
+                break
+            (fitted,) = cls._stacks(sample, (column - hidden.predict())[:, None], *streams)
+        if not len(hidden.sets):
+            return fitted
+        decoded = Spex()
+        decoded.series = hidden.series()
+        added = hidden.predict()
+        fitted.members = {**fitted.members, DECODED: decoded}
+        fitted.weights = np.append(fitted.weights, 1.0)
+        fitted.out_of_fold = fitted.out_of_fold + added
+        fitted.error = sample.held_out_error(column, fitted.out_of_fold)
+        return fitted
+
+    @classmethod
+    def _stacks(
+        cls,
+        sample: Sample,
+        values: FloatArray,
+        first: np.random.Generator,
+        second: np.random.Generator,
+    ) -> list[Self]:
+        """Fit a stack for every target."""
 
         def sparse() -> list[tuple[Surrogate, ...]]:
-            linear = Lasso.fit_targets(sample, values, first)
-            boosted = ProxySpex.fit_targets(sample, values, second)
+            linear = Lasso.fit_targets(sample, values, deepcopy(first))
+            boosted = ProxySpex.fit_targets(sample, values, deepcopy(second))
             return list(zip(linear, boosted, strict=True))
 
         def processes() -> list[tuple[Surrogate, ...]]:
@@ -235,7 +295,7 @@ class Auto(Surrogate):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n: int) -> Self:
         kinds: dict[str, type[Surrogate]] = {
-            kind.method: kind for kind in (Exact, Lasso, ProxySpex, ParityGP)
+            kind.method: kind for kind in (Exact, Lasso, ProxySpex, ParityGP, Spex)
         }
         members = {}
         for i, (label, kind) in enumerate(

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interplay.errors import BadInput
+from interplay.masks.coded import MaskCode
 from interplay.packing import pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 
 class MaskDesign(Protocol):
-    """What a fit needs to know of a mask design: its law, and the masks set aside for evidence."""
+    """What a fit needs to know of a mask design: its law, the masks set aside, and its code."""
 
     @property
     def kind(self) -> str: ...
@@ -25,6 +26,9 @@ class MaskDesign(Protocol):
 
     @property
     def test(self) -> BoolArray: ...
+
+    @property
+    def code(self) -> MaskCode | None: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.masks.coded import MaskCode
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -32,6 +33,8 @@ class Sample:
     noise
         float64 ``(m, q)``: variance of the noise in each value of each target; None where there is
         no noise.
+    code
+        what the masks are made of, where they are those of a coded design.
 
     Rows that count alike have weights of exactly 1.0, and multiplying by those changes no bit: so
     there is one piece of code for weighted and for plain rows.
@@ -42,6 +45,7 @@ class Sample:
     importance: FloatArray
     weights: FloatArray
     noise: FloatArray | None = None
+    code: MaskCode | None = None
 
     @classmethod
     def of(
@@ -50,10 +54,11 @@ class Sample:
         folds: NDArray[np.intp],
         importance: FloatArray | None = None,
         noise: FloatArray | None = None,
+        code: MaskCode | None = None,
     ) -> Sample:
         """Return the sample in which every value is equally precise."""
         weights = np.ones(len(masks)) if importance is None else mean_one(importance)
-        return cls(masks, folds, weights, weights, noise)
+        return cls(masks, folds, weights, weights, noise, code)
 
     def for_targets(self, columns: Sequence[int]) -> Sample:
         """Return the same rows for some of the targets."""
