@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interplay as ip
+from interplay.codes import MaskCode
 from interplay.masks import uniform
-from interplay.masks.coded import MaskCode, coded
+from interplay.masks.coded import coded
 from interplay.masks.laws import LAWS
 from interplay.surrogates.spex.bins import Layout
 
@@ -360,10 +361,11 @@ def test_a_coded_design_that_was_saved_is_fitted_like_the_one_that_was(tmp_path:
     [
         ("design_code", np.ones((3, 5, 12), dtype=np.bool_), r"must be bool \(C, 20, 12\)"),
         ("design_code", np.ones((3, 20, 12)), "must be bool"),
-        ("design_sizes", np.array([5, 30]), "no coded design has the sizes"),
-        ("design_sizes", np.array([0, 3]), "no coded design has the sizes"),
-        ("design_sizes", np.array([1.5, 3.0]), "must be t and b"),
-        ("design_sizes", None, "a coded design has design_code and design_sizes"),
+        ("design_sizes", np.array([5, 30]), "no coded design has t = "),
+        ("design_sizes", np.array([0, 3]), "no coded design has t = "),
+        ("design_sizes", np.array([1.5, 3.0]), "must be two whole numbers, t and b"),
+        ("design_sizes", None, "must be two whole numbers"),
+        ("design_code", None, 'a coded design and "design_code" do not go together'),
     ],
 )
 def test_a_damaged_code_is_refused(

@@ -1,7 +1,8 @@
-"""Error-correcting codes: the arithmetic of masks that tell small sets of many features."""
+"""Error-correcting codes, and masks that are made of them."""
 
 from __future__ import annotations
 
 from interplay.codes.bch import BCH, bch
+from interplay.codes.mask_code import LEAST_BITS, MOST_BITS, MaskCode
 
-__all__ = ["BCH", "bch"]
+__all__ = ["BCH", "LEAST_BITS", "MOST_BITS", "MaskCode", "bch"]

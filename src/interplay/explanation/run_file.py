@@ -20,6 +20,7 @@ import numpy as np
 from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.recording import Recording
+from interplay.recording.archive import code_entries
 from interplay.surrogates import METHODS, Surrogate
 from interplay.surrogates.base import part_of
 from interplay.version import __version__
@@ -51,6 +52,10 @@ def write_run(
         arrays["design"] = np.array(evaluations.design)
     if evaluations.noise_var is not None:
         arrays["noise_var"] = evaluations.noise_var
+    if evaluations.test is not None:
+        arrays["test"] = evaluations.test
+    if evaluations.code is not None:
+        arrays |= code_entries(evaluations.code)
     for j, surrogate in enumerate(surrogates):
         arrays[f"surrogate_{j}"] = np.array(surrogate.method)
         arrays |= {f"surrogate_{j}.{name}": array for name, array in surrogate.arrays().items()}

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from interplay.codes.bch import MOST_ERRORS
+from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
 from interplay.errors import BadInput, unknown
 from interplay.files import write_whole
-from interplay.masks.coded import LEAST_BITS, MOST_BITS, MaskCode, coded
+from interplay.masks.coded import coded
 from interplay.masks.complete import MOST_FEATURES
 from interplay.masks.laws import LAWS, small_game, uniform_stream
 from interplay.masks.uniform import uniform
 from interplay.recording import Recording, read_arrays
-from interplay.recording.archive import KEYS, of, set_aside, unpacked
+from interplay.recording.archive import KEYS, code_entries, of, set_aside, unpacked
+from interplay.recording.archive import code as read_code
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values, feature_names
 
 CODED: Final = ("coded", "mixed")
@@ -156,6 +157,7 @@ class Design:
             design=self.kind,
             noise_var=None if noise[0] is None else np.concatenate(noise),
             test=np.array([row in aside for row in _keys(rows)], dtype=np.bool_) if aside else None,
+            code=self.code,
         )
 
     def next(self, surrogate: object, k: int) -> BoolArray:
@@ -204,10 +206,7 @@ class Design:
             "n": np.array(self.n),
         }
         if self.code is not None:
-            arrays |= {
-                "design_code": self.code.matrices,
-                "design_sizes": np.array([self.code.t, self.code.bits]),
-            }
+            arrays |= code_entries(self.code)
         if self._told:
             told = self.recording()
             arrays |= {"masks_packed": np.packbits(told.masks, axis=1), "values": told.values}
@@ -228,7 +227,7 @@ class Design:
             the file is missing, damaged, or not a design.
         """
         path = Path(path)
-        entries = read_arrays(path, (*KEYS, *DESIGN_KEYS, *CODE_KEYS))
+        entries = read_arrays(path, (*KEYS, *DESIGN_KEYS))
         missing = {"design", "features", *DESIGN_KEYS} - entries.keys()
         if missing:
             raise BadInput(f"{path} is not a design: it has no {', '.join(sorted(missing))}")
@@ -244,7 +243,11 @@ class Design:
             raise BadInput(f'{path} is damaged: "design_masks" must be different masks')
         test = set_aside(path, entries, len(masks), "design_test")
         assert test is not None
-        code = _code(path, entries, len(names)) if str(kind) in CODED else None
+        code = read_code(path, entries, len(names))
+        if (code is None) == (str(kind) in CODED):
+            raise BadInput(
+                f'{path} is damaged: a {kind} design and "design_code" do not go together'
+            )
         loaded = cls(names.tolist(), str(kind), int(seed), masks, test, code)
         if "values" in entries:
             told = of(path, entries)
@@ -253,27 +256,6 @@ class Design:
 
 
 DESIGN_KEYS: Final = ("design_seed", "design_masks", "design_test")
-CODE_KEYS: Final = ("design_code", "design_sizes")
-
-
-def _code(path: Path, entries: Mapping[str, NDArray[Any]], n: int) -> MaskCode:
-    """Return the code of a coded design that was saved."""
-    if not entries.keys() >= set(CODE_KEYS):
-        raise BadInput(f"{path} is damaged: a coded design has {' and '.join(CODE_KEYS)}")
-    matrices, sizes = (entries[key] for key in CODE_KEYS)
-    if matrices.dtype != np.bool_ or matrices.shape[1:] != (n, MOST_BITS) or not len(matrices):
-        raise BadInput(
-            f'{path} is damaged: "design_code" must be bool (C, {n}, {MOST_BITS}); got '
-            f"{matrices.dtype} {matrices.shape}"
-        )
-    if sizes.dtype.kind not in "iu" or sizes.shape != (2,):
-        raise BadInput(f'{path} is damaged: "design_sizes" must be t and b; got {sizes!r}')
-    t, bits = sizes.tolist()
-    if not 1 <= t <= min(n, MOST_ERRORS) or not LEAST_BITS <= bits <= MOST_BITS:
-        raise BadInput(f"{path} is damaged: no coded design has the sizes t = {t}, b = {bits}")
-    return MaskCode(matrices, t, bits)
-
-
 MOST: Final = 2**24
 """Most masks of one design."""
 

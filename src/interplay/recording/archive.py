@@ -3,8 +3,9 @@
 A recording holds ``masks`` (bool ``(m, n)``), or ``masks_packed`` (uint8, ``numpy.packbits(masks,
 axis=1)``) with ``n``; ``values`` (float ``(m,)`` or ``(m, q)``); and may hold ``features`` (n
 names), ``targets`` (q names), ``design`` (the law that the masks were drawn from), ``noise_var``
-(like ``values``) and ``test`` (bool ``(m,)``: rows set aside to measure faithfulness on). Other
-entries are let be. Reading never unpickles.
+(like ``values``), ``test`` (bool ``(m,)``: rows set aside to measure faithfulness on), and for
+coded masks ``design_code`` (bool ``(C, n, 12)``) and ``design_sizes`` (t and b). Other entries are
+let be. Reading never unpickles.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
+from interplay.codes.bch import MOST_ERRORS
 from interplay.errors import BadInput
 from interplay.recording.games import INTERACTIONS
 from interplay.recording.recording import Recording
@@ -25,6 +28,7 @@ from interplay.value_function import BoolArray, FloatArray, check_masks, check_v
 
 KEYS: Final = (
     *("masks", "masks_packed", "n", "values", "features", "targets", "design", "noise_var", "test"),
+    *("design_code", "design_sizes"),
     *("coalitions", "n_players", "interaction_lookup_keys"),  # shapiq
 )
 
@@ -54,6 +58,7 @@ def of(path: Path, entries: Mapping[str, NDArray[Any]]) -> Recording:
         design=_design(path, entries),
         noise_var=variances(path, entries, values),
         test=set_aside(path, entries, len(masks)),
+        code=code(path, entries, n),
     )
 
 
@@ -223,3 +228,25 @@ def set_aside(
             f"shape {test.shape}"
         )
     return test
+
+
+def code(path: Path, entries: Mapping[str, NDArray[Any]], n: int) -> MaskCode | None:
+    if "design_code" not in entries:
+        return None
+    matrices, sizes = entries["design_code"], entries.get("design_sizes", np.empty(0))
+    if matrices.dtype != np.bool_ or matrices.shape[1:] != (n, MOST_BITS) or not len(matrices):
+        raise BadInput(
+            f'{path}: "design_code" must be bool (C, {n}, {MOST_BITS}); got {matrices.dtype} of '
+            f"shape {matrices.shape}"
+        )
+    if sizes.dtype.kind not in "iu" or sizes.shape != (2,):
+        raise BadInput(f'{path}: "design_sizes" must be two whole numbers, t and b; got {sizes}')
+    t, bits = sizes.tolist()
+    if not 1 <= t <= min(n, MOST_ERRORS) or not LEAST_BITS <= bits <= MOST_BITS:
+        raise BadInput(f'{path}: "design_sizes": no coded design has t = {t} and b = {bits}')
+    return MaskCode(matrices, t, bits)
+
+
+def code_entries(code: MaskCode) -> dict[str, NDArray[Any]]:
+    """Return what :func:`code` reads."""
+    return {"design_code": code.matrices, "design_sizes": np.array([code.t, code.bits])}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from interplay.codes import MaskCode
 from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
@@ -37,6 +38,8 @@ class Recording:
     test
         bool ``(m,)``: uniform masks that a design of another law has set aside, to measure
         faithfulness on; None where there are none.
+    code
+        what the masks of a coded design are made of; None for other designs.
     """
 
     masks: BoolArray
@@ -46,6 +49,12 @@ class Recording:
     design: str | None = None
     noise_var: FloatArray | None = None
     test: BoolArray | None = None
+    code: MaskCode | None = None
+
+    @property
+    def kind(self) -> str:
+        """The law of the masks, as :func:`interplay.fit` asks a design for it."""
+        return self.design or "uniform"
 
 
 def read_recording(path: str | os.PathLike[str]) -> Recording:
@@ -53,7 +62,8 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
 
     ``.npz``
         ``masks`` (bool ``(m, n)``) or ``masks_packed`` with ``n``, and ``values``; perhaps
-        ``features``, ``targets``, ``design``, ``noise_var``, ``test``. Nothing is ever unpickled.
+        ``features``, ``targets``, ``design``, ``noise_var``, ``test``; ``design_code`` and
+        ``design_sizes`` of a coded design. Nothing is ever unpickled.
     ``.csv``, ``.tsv``
         a column of 0 and 1 for each feature, named after it, and a column ``value``, or
         ``value:NAME`` for each target; perhaps ``noise_var``, or ``noise_var:NAME``.

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interplay.codes import MaskCode
 from interplay.errors import BadInput
-from interplay.masks.coded import MaskCode
 from interplay.packing import pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
@@ -25,7 +25,7 @@ class MaskDesign(Protocol):
     def masks(self) -> BoolArray: ...
 
     @property
-    def test(self) -> BoolArray: ...
+    def test(self) -> BoolArray | None: ...
 
     @property
     def code(self) -> MaskCode | None: ...
@@ -69,7 +69,7 @@ class Rows:
 
     def set_aside(self, design: MaskDesign) -> tuple[Rows, Rows | None]:
         """Part off the rows whose mask the design has set aside; None where there are none."""
-        test = np.asarray(design.test, dtype=np.bool_)
+        test = np.asarray(() if design.test is None else design.test, dtype=np.bool_)
         if not test.any():
             return self, None
         held = check_masks(design.masks, n=self.masks.shape[1], name="the masks of the design")

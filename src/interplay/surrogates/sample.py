@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.masks.coded import MaskCode
+from interplay.codes import MaskCode
 from interplay.value_function import BoolArray, FloatArray
 
 

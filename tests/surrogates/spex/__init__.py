@@ -6,7 +6,8 @@ from itertools import islice
 
 import numpy as np
 
-from interplay.masks.coded import MaskCode, coded
+from interplay.codes import MaskCode
+from interplay.masks.coded import coded
 
 
 def masks_of(code: MaskCode, bits: int) -> np.ndarray:

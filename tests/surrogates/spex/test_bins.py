@@ -7,8 +7,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from interplay.codes import MaskCode
 from interplay.errors import BadInput
-from interplay.masks.coded import MaskCode, coded
+from interplay.masks.coded import coded
 from interplay.spectrum import Spectrum
 from interplay.surrogates.spex.bins import Layout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from interplay.masks.coded import MaskCode
+from interplay.codes import MaskCode
 from interplay.spectrum import Spectrum
 from interplay.surrogates.spex.bins import Layout
 from interplay.surrogates.spex.peeling import Peeled, patterns, peel

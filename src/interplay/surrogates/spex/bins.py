@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
 from interplay.errors import BadInput
-from interplay.masks.coded import LEAST_BITS, MOST_BITS, MaskCode
 from interplay.value_function import BoolArray, FloatArray
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from interplay.masks.coded import MaskCode
+from interplay.codes import MaskCode
 from interplay.value_function import FloatArray
 
 SHARE: Final = 0.1
