@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.evaluate import Budget, Finished, Fitting, OnEvent, Stop, Store, parse_budget
+from interplay.evaluate import (
+    Budget,
+    Finished,
+    Fitting,
+    OnEvent,
+    Planned,
+    Stop,
+    Store,
+    parse_budget,
+)
 from interplay.explanation import Cost, Explanation, describe
 from interplay.recording import Recording
 from interplay.rounds import Plan, Sampling, Stability
@@ -25,6 +34,7 @@ def explain(
     *,
     budget: int | str | Budget = 500,
     method: str = "auto",
+    design: str | None = None,
     seed: int = 0,
     store: str | Path | None = "runs.db",
     fingerprint: str | None = None,
@@ -49,7 +59,11 @@ def explain(
         is evaluated and the result is exact; else the full, the empty and uniform masks are drawn
         without replacement.
     method
-        surrogate: ``"auto"``, ``"proxyspex"``, ``"lasso"`` or ``"exact"``.
+        surrogate: ``"auto"``, ``"proxyspex"``, ``"spex"``, ``"lasso"``, ``"exact"``, ...
+    design
+        which masks: ``"uniform"``, the default; ``"coded"``, that of method ``"spex"``, and the
+        others of :func:`interplay.design`. Those but uniform ones set uniform masks aside, which
+        count in the budget: faithfulness is measured on them.
     seed
         of every random choice. A larger budget under the same seed reuses all masks of a smaller.
     store
@@ -90,8 +104,10 @@ def explain(
     2.0
     """
     names = _names(value_function, features)
-    plan = Plan.of(len(names), parse_budget(budget), method, replicates, seed)
+    plan = Plan.of(len(names), parse_budget(budget), method, replicates, seed, design)
     tell = on_event or (lambda event: None)
+    if plan.sentence:
+        tell(Planned(plan.sentence))
     stability, started, fit_seconds = Stability(), time.perf_counter(), 0.0
     with nullcontext(None) if store is None else Store(Path(store)) as opened:
         sampling = Sampling(value_function, names, plan, opened, fingerprint, stop, on_event)
@@ -100,6 +116,7 @@ def explain(
             began = time.perf_counter()
             surrogates = fit_recording(evaluations, method=method, seed=seed)
             fit_seconds += time.perf_counter() - began
+            sampling.surrogates = surrogates
             sampling.stable = plan.budget.auto and stability.after(surrogates)
     tell(Finished(time.perf_counter() - started))
     paid = sampling.evaluation
@@ -110,6 +127,8 @@ def explain(
         config={
             "budget": str(plan.budget),
             "method": method,
+            "design": plan.kind,
+            "planned": plan.most,
             "seed": seed,
             "store": None if store is None else str(store),
             "fingerprint": paid.fingerprint,
@@ -131,7 +150,7 @@ def fit_recording(evaluations: Recording, *, method: str, seed: int) -> Mapping[
         features=evaluations.features,
         targets=targets,
         noise_var=evaluations.noise_var,
-        design=None if evaluations.design == "complete" else evaluations.design,
+        design=evaluations,
         seed=seed,
     )
     return fitted if isinstance(fitted, Mapping) else {targets[0]: fitted}

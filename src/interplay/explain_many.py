@@ -11,7 +11,7 @@ from interplay.errors import BackendError, BadInput, InterplayError, MissingExtr
 from interplay.evaluate import Budget, NextInput, OnEvent, Stop, parse_budget
 from interplay.explain import explain
 from interplay.explanation import Explanation
-from interplay.surrogates import check_method
+from interplay.rounds import check_design
 
 ValueFunctions = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
 
@@ -21,6 +21,7 @@ def explain_many(
     *,
     budget: int | str | Budget = 500,
     method: str = "auto",
+    design: str | None = None,
     seed: int = 0,
     replicates: int = 1,
     store: str | Path | None = "runs.db",
@@ -37,7 +38,7 @@ def explain_many(
         time is held.
     budget
         for *each* input, as for :func:`interplay.explain`.
-    method, seed, replicates, store
+    method, design, seed, replicates, store
         as for :func:`interplay.explain`; all inputs share the store.
     on_event
         called with :class:`NextInput` before each input, and with the events of each.
@@ -67,7 +68,7 @@ def explain_many(
     >>> explain_many({"first": game}, store=None).ids
     ('first',)
     """
-    check_method(method)
+    check_design(method, design)
     parse_budget(budget)
     total = len(value_functions) if isinstance(value_functions, Sized) else None
     results: dict[str, Explanation | str] = {}
@@ -86,6 +87,7 @@ def explain_many(
                 value_function,
                 budget=budget,
                 method=method,
+                design=design,
                 seed=seed,
                 replicates=replicates,
                 store=store,

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from interplay import masks as designs
+from interplay.codes import MaskCode
 from interplay.errors import BadInput
-from interplay.evaluate import Budget, OnEvent, Stop, Store, evaluate
+from interplay.evaluate import OnEvent, Stop, Store, evaluate
 from interplay.explain import fit_recording
 from interplay.explanation import Cost, Explanation, describe, digest_of, load
 from interplay.recording import Recording, read_recording
-from interplay.rounds import Plan
 from interplay.value_function import BoolArray, fingerprint
 
 
@@ -132,8 +133,7 @@ def _values(
     if run.subject.get("kind") == "recording":
         source = Path(str(run.subject["name"]))
         return replace(read_recording(source), targets=run.targets), str(source), free
-    method, seed = str(run.config["method"]), int(run.config["seed"])
-    plan = Plan.of(len(run.features), Budget(m * replicates), method, replicates, seed)
+    masks, test, code = _planned(run)
     function = _OnDemand(run, value_function)
     place = store if store is not None else run.config.get("store")
     if fresh or place is None or not Path(place).exists():
@@ -143,7 +143,7 @@ def _values(
     with context as opened:
         found = evaluate(
             function,
-            plan.masks(m),
+            masks,
             store=opened,
             replicates=replicates,
             stop=stop,
@@ -152,15 +152,35 @@ def _values(
     if found.stopped:
         raise BadInput(f"the replay was {found.stopped} after {len(found.values)} of {m} masks")
     evaluations = Recording(
-        plan.masks(m),
+        masks,
         found.values,
         features=run.features,
         targets=run.targets,
         design=run.sample.design,
         noise_var=found.noise_var,
+        test=test,
+        code=code,
     )
     cost = Cost(found.calls, found.reused, found.seconds, 0.0, found.tokens, found.usd)
     return evaluations, "the model" if found.calls else "the store", cost
+
+
+def _planned(run: Explanation) -> tuple[BoolArray, BoolArray | None, MaskCode | None]:
+    """The masks of a run, those set aside, and their code: as they were saved, or drawn again."""
+    if run.evaluations is not None:
+        return run.evaluations.masks, run.evaluations.test, run.evaluations.code
+    m, kind, n = run.sample.masks, str(run.config.get("design", "uniform")), len(run.features)
+    if kind == "adaptive":
+        raise BadInput(
+            "the masks of an adaptive design were chosen by what was found on the way, and the "
+            ".npz file that holds them is missing: explain anew"
+        )
+    seed, size = int(run.config["seed"]), int(run.config.get("planned", m))
+    if kind == "coded":  # of a run that was cut short, the design that it was on the way to
+        size = next(size for size in designs.coded_sizes(n, 2**62) if size >= m)
+    design = designs.design(n, max(size, designs.least(n, kind)), kind, seed)
+    test = design.test[:m]
+    return design.masks[:m], test if test.any() else None, design.code
 
 
 class _OnDemand:

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from interplay import masks as designs
-from interplay.errors import BadInput, BudgetExceeded
+from interplay.codes import LEAST_BITS
+from interplay.errors import BadInput, BudgetExceeded, unknown
 from interplay.evaluate import (
     SPENT,
     Budget,
@@ -48,14 +49,17 @@ STABLE_VALUES: Final = 0.15
 
 @dataclass(frozen=True)
 class Plan:
-    """The masks of a run: the full, the empty, then uniform ones without replacement.
+    """The masks of a run: how many, of which design, in which rounds.
 
     The first k masks are the same for every budget under one seed, also where all 2^n are meant to
-    come: a run that ends early has a uniform sample.
+    come: a run that ends early has a sample of its law. Coded masks come in designs, each about
+    twice as large as the one before, which it includes.
     """
 
     n: int
     budget: Budget
+    kind: str
+    """Of the mask design: see :func:`interplay.design`."""
     seed: int
     replicates: int
     most: int
@@ -63,15 +67,32 @@ class Plan:
     """Most masks that the budget allows, and fewest that a fit needs."""
 
     @classmethod
-    def of(cls, n: int, budget: Budget, method: str, replicates: int, seed: int) -> Plan:
+    def of(
+        cls,
+        n: int,
+        budget: Budget,
+        method: str,
+        replicates: int,
+        seed: int,
+        design: str | None = None,
+    ) -> Plan:
         """Check that a fit is possible at all, before anything is paid for."""
-        chosen = check_method(method)
+        chosen, kind = check_method(method), check_design(method, design)
         complete = 2**n if n <= MAX_FEATURES else None
         calls = budget.calls
         if calls is None and budget.auto and not _limited(budget):
             calls = default_cap(n) * replicates
+        if kind == "adaptive" and calls is None:
+            raise BadInput(
+                "an adaptive design is made for a number of calls: add one to the budget, such as "
+                f'"{budget},{default_cap(n)}"'
+            )
         most = MOST_MASKS if calls is None else calls // replicates
-        least = MIN_MASKS + 2 if complete is None else min(complete, MIN_MASKS + 2)
+        if complete is not None and most >= complete:
+            kind = "uniform"  # of which all come
+        least = designs.least(n, kind)
+        if complete is not None:
+            least = min(least, complete)
         if method == "exact":
             if complete is None:
                 raise BadInput(f'method "exact" is for at most {MAX_FEATURES} features; got {n}')
@@ -81,26 +102,34 @@ class Plan:
             )
             least = complete
         each = f" (each mask {replicates} times)" if replicates > 1 else ""
-        budget.require(
-            least * replicates,
-            f"{MIN_MASKS} for a fit beside the full and the empty mask{each}; "
-            f"some {max(4 * n, 50)} are a sensible start for {n} features",
-        )
+        budget.require(least * replicates, f"{_needs(n, kind)}{each}")
         most = most if complete is None else min(most, complete)
+        if kind in designs.CODED:
+            steps = designs.coded_sizes(n, most)
+            most = steps[-1] if kind == "coded" or calls is None else most
         chosen.check_run(n, most)
-        return cls(n, budget, seed, replicates, most, least)
+        return cls(n, budget, kind, seed, replicates, most, least)
 
     @property
     def sizes(self) -> Iterator[int]:
         """Masks after each round: one round, or growing ones where the end is not known."""
-        if not self.budget.auto and self.budget.calls is not None:
-            yield self.most
-            return
-        size = float(max(64, 2 * self.n) if self.budget.auto else FIRST_OPEN_ROUND)
-        while size < self.most:
-            yield int(size)
-            size *= AUTO_GROWTH if self.budget.auto else 2
+        open_ended = self.budget.auto or self.budget.calls is None
+        if self.kind in designs.CODED and open_ended:
+            yield from (size for size in designs.coded_sizes(self.n, self.most) if size < self.most)
+        elif self.kind == "adaptive" and not open_ended:
+            yield from (s for s in designs.adaptive_sizes(self.n, self.most) if s < self.most)
+        elif open_ended:
+            size = float(max(64, 2 * self.n) if self.budget.auto else FIRST_OPEN_ROUND)
+            size = max(size, self.least)
+            while size < self.most:
+                yield int(size)
+                size *= AUTO_GROWTH if self.budget.auto else 2
         yield self.most
+
+    @property
+    def fits_between(self) -> bool:
+        """Whether there is a fit after every round, not only after the last."""
+        return self.budget.auto or self.kind == "adaptive"
 
     @property
     def planned(self) -> tuple[float, float]:
@@ -114,11 +143,55 @@ class Plan:
             low = float(rounds[-1])
         return low * self.replicates, most * self.replicates
 
-    def masks(self, size: int) -> BoolArray:
-        """Return the first ``size`` masks."""
-        ends = np.array([np.ones(self.n), np.zeros(self.n)], dtype=np.bool_)
-        rng = np.random.default_rng(self.seed)
-        return np.concatenate([ends, designs.uniform(self.n, max(size - 2, 0), rng)])[:size]
+    @property
+    def sentence(self) -> str:
+        """What a coded design comes to, which may be less than the budget; else nothing."""
+        if self.kind not in designs.CODED:
+            return ""
+        bits = LEAST_BITS + len(designs.coded_sizes(self.n, self.most)) - 1
+        told = f"{self.most:,} masks: {designs.coded_parts(self.n, bits)}"
+        calls = self.budget.calls
+        if self.kind == "mixed":
+            told += ", and uniform ones for the rest"
+        elif calls is not None and calls // self.replicates > self.most:
+            following = designs.coded_sizes(self.n, 4 * self.most)[bits - LEAST_BITS + 1 :]
+            more = f"; the next design takes {following[0]:,}" if following else ""
+            told += f". The budget of {calls:,} calls is not used up{more}"
+        return f"{told}."
+
+    def design(self, size: int) -> designs.Design:
+        """Return the design of the first ``size`` masks."""
+        return designs.design(self.n, size, self.kind, self.seed)
+
+
+def check_design(method: str, design: str | None) -> str:
+    """Return the kind of design that is meant, or raise :class:`BadInput` that says what is wrong.
+
+    >>> check_design("spex", None), check_design("auto", "paired")
+    ('coded', 'paired')
+    """
+    check_method(method)
+    kind = design or ("coded" if method == "spex" else "uniform")
+    if kind not in designs.KINDS:
+        raise unknown("design", kind, designs.KINDS)
+    if method == "spex" and kind not in designs.CODED:
+        raise BadInput(f'method "spex" needs a design of coded masks, coded or mixed; got {kind!r}')
+    if method == "exact" and kind != "uniform":
+        raise BadInput(
+            f'method "exact" evaluates every mask: a design ({kind!r}) has no part in it'
+        )
+    return kind
+
+
+def _needs(n: int, kind: str) -> str:
+    """What the fewest masks of a run are needed for."""
+    if kind in designs.CODED:
+        return f"because that is the smallest design: {designs.coded_parts(n)}"
+    aside = f", and {designs.SET_ASIDE} uniform ones to judge by" if kind != "uniform" else ""
+    return (
+        f"{MIN_MASKS} for a fit beside the full and the empty mask{aside}; "
+        f"some {max(4 * n, 50)} are a sensible start for {n} features"
+    )
 
 
 def default_cap(n: int) -> int:
@@ -146,20 +219,24 @@ class Sampling:
     on_event: OnEvent | None
     parts: list[Evaluation] = field(default_factory=list)
     stable: bool = False
+    surrogates: Mapping[str, Surrogate] | None = None
+    """What the last round gave; who fits it says so here. An adaptive design asks for it."""
 
     def rounds(self) -> Iterator[Recording]:
         """Evaluate; yield all masks and values so far wherever they are to be fitted.
 
-        That is once, at the end; with ``budget="auto"`` after every round.
+        That is once, at the end; with ``budget="auto"`` and adaptive designs after every round.
         """
         plan = self.plan
         meter = Meter(plan.budget, planned=plan.planned)
-        done = 0
+        design: designs.Design | None = None
+        masks, seen = np.empty((0, plan.n), dtype=np.bool_), set[bytes]()
         for size in plan.sizes:
-            masks = plan.masks(size)
+            design = self.grown(design, size)
+            new = np.array([row.tobytes() not in seen for row in design.masks], dtype=np.bool_)
             part = evaluate(
                 self.value_function,
-                masks[done:],
+                design.masks[new],
                 store=self.store,
                 replicates=plan.replicates,
                 fingerprint=self.fingerprint,
@@ -168,14 +245,27 @@ class Sampling:
                 on_event=lambda event: self.tell(event, meter),
             )
             self.parts.append(part)
-            done += len(part.values)
+            masks = np.concatenate([masks, design.masks[new][: len(part.values)]])
+            seen.update(row.tobytes() for row in masks)
+            done = len(masks)
             last = part.stopped is not None or size == plan.most
-            if last and done < plan.least:
+            # a coded mask may by chance be there twice, and is evaluated once
+            if last and done < min(plan.least, len(design.masks)):
                 raise self.too_few(done)
-            if last or plan.budget.auto:
-                yield self.recording(masks[:done])
+            if last or plan.fits_between:
+                yield self.recording(masks, design)
             if last or self.stable:
                 return
+
+    def grown(self, design: designs.Design | None, size: int) -> designs.Design:
+        """Return the design of a round: an adaptive one goes on from the surrogates so far."""
+        if self.plan.kind != "adaptive":
+            return self.plan.design(size)
+        if design is None:  # of its budget, half is drawn at once
+            return self.plan.design(2 * size)
+        assert self.surrogates is not None
+        design.next(self.surrogates, size - len(design.masks))
+        return design
 
     @property
     def evaluation(self) -> Evaluation:
@@ -192,7 +282,13 @@ class Sampling:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know of how the run ended."""
+        """What a reader should know of the masks, and of how the run ended."""
+        told = (self.plan.sentence,) if self.plan.sentence else ()
+        return (*told, *self.ended)
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """How the run ended, where that says something."""
         evaluation, most = self.evaluation, self.plan.most
         done = len(evaluation.values)
         if self.stopped == "stable":
@@ -214,19 +310,25 @@ class Sampling:
             )
         return ()
 
-    def recording(self, masks: BoolArray) -> Recording:
+    def recording(self, masks: BoolArray, design: designs.Design) -> Recording:
         """All masks and values so far, with the names of both."""
         evaluation = self.evaluation
         q = evaluation.values.shape[1]
         own = getattr(self.value_function, "targets", None)
         targets = tuple(own) if own else ("value",) if q == 1 else tuple(map(str, range(q)))
+        complete = len(masks) == 2**self.plan.n
+        aside = {row.tobytes() for row in design.masks[design.test]}
         return Recording(
             masks,
             evaluation.values,
             features=self.features,
             targets=targets,
-            design="complete" if len(masks) == 2**self.plan.n else "uniform",
+            design="complete" if complete else self.plan.kind,
             noise_var=evaluation.noise_var,
+            test=np.array([row.tobytes() in aside for row in masks], dtype=np.bool_)
+            if aside
+            else None,
+            code=design.code,
         )
 
     def tell(self, event: Event, meter: Meter) -> None:

@@ -27,6 +27,7 @@ def explain(
     target: Annotated[list[str] | None, Parameter(negative="")] = None,
     budget: str = "500",
     method: str = "auto",
+    design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
@@ -57,14 +58,22 @@ def explain(
         What the evaluations may cost: calls (500), tokens (2e6tok), seconds (90s, or min, h), or
         several, comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
     method
-        auto, parity-gp, proxyspex, lasso, exact, or a baseline.
+        auto, parity-gp, proxyspex, spex, lasso, exact, or a baseline.
+    design
+        Which masks: uniform, paired, near_full, coded (of method spex), mixed, adaptive.
     seed
         Of every random choice.
     store
         SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
     settings: dict[str, Any] = {"units": units, "mask": mask, "target": target}
-    run: dict[str, Any] = {"budget": budget, "method": method, "seed": seed, "store": store}
+    run: dict[str, Any] = {
+        "budget": budget,
+        "method": method,
+        "design": design,
+        "seed": seed,
+        "store": store,
+    }
     if inputs is not None:
         if text is not None or file is not None:
             raise BadInput("give either --inputs or one text, not both")

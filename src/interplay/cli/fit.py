@@ -32,7 +32,7 @@ def fit(
     recording
         File of masks and values: .npz, .csv, .tsv, .jsonl or .parquet.
     method
-        auto, parity-gp, proxyspex, lasso, exact, or a baseline.
+        auto, parity-gp, proxyspex, spex (of coded masks), lasso, exact, or a baseline.
     target
         Fit this one, where the recording has several; by default all.
     seed

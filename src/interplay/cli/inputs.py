@@ -44,6 +44,7 @@ def explain_inputs(
     target: Sequence[str] | None = None,
     budget: str = "500",
     method: str = "auto",
+    design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
     output: Output = Output(),  # noqa: B008
@@ -64,6 +65,7 @@ def explain_inputs(
             value_functions,
             budget=budget,
             method=method,
+            design=design,
             seed=seed,
             store=store,
             stop=stop,

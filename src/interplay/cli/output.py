@@ -22,6 +22,7 @@ from interplay.evaluate import (
     Interruption,
     NextInput,
     OnEvent,
+    Planned,
     Progress,
     Started,
     Warned,
@@ -143,6 +144,8 @@ def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
             if isinstance(event, NextInput):
                 doing = f"input {event.number} of {event.total}"
                 before = stored = 0
+            elif isinstance(event, Planned):
+                console.print(event.sentence, style="dim")
             elif isinstance(event, Started):
                 before = stored  # of the rounds before this one
                 bar.update(

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from interplay.codes.bch import BCH, bch
-from interplay.codes.mask_code import LEAST_BITS, MOST_BITS, MaskCode
+from interplay.codes.mask_code import ERRORS, GROUPS, LEAST_BITS, MOST_BITS, MaskCode
 
-__all__ = ["BCH", "LEAST_BITS", "MOST_BITS", "MaskCode", "bch"]
+__all__ = ["BCH", "ERRORS", "GROUPS", "LEAST_BITS", "MOST_BITS", "MaskCode", "bch"]

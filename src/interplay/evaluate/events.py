@@ -18,6 +18,16 @@ class NextInput:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """Which masks a run will evaluate, in a sentence, where their number is not simply the budget.
+
+    Told before anything is evaluated.
+    """
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Started:
     """Evaluation begins, or goes on with more masks (``budget="auto"``, or one without calls).
 
@@ -70,5 +80,5 @@ class Warned:
     message: str
 
 
-Event = NextInput | Started | Progress | Forecasted | Fitting | Finished | Warned
+Event = NextInput | Planned | Started | Progress | Forecasted | Fitting | Finished | Warned
 OnEvent = Callable[[Event], None]

@@ -6,7 +6,29 @@ To add a law, write a stream of masks in :mod:`interplay.masks.laws` and name it
 from __future__ import annotations
 
 from interplay.masks.complete import all_masks
-from interplay.masks.design import KINDS, Design, design
+from interplay.masks.design import (
+    CODED,
+    KINDS,
+    SET_ASIDE,
+    Design,
+    adaptive_sizes,
+    coded_parts,
+    coded_sizes,
+    design,
+    least,
+)
 from interplay.masks.uniform import uniform
 
-__all__ = ["KINDS", "Design", "all_masks", "design", "uniform"]
+__all__ = [
+    "CODED",
+    "KINDS",
+    "SET_ASIDE",
+    "Design",
+    "adaptive_sizes",
+    "all_masks",
+    "coded_parts",
+    "coded_sizes",
+    "design",
+    "least",
+    "uniform",
+]

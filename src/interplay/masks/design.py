@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
+from interplay.codes import ERRORS, GROUPS, LEAST_BITS, MOST_BITS, MaskCode
 from interplay.errors import BadInput, unknown
 from interplay.files import write_whole
+from interplay.masks.adaptive import CANDIDATES, pick
 from interplay.masks.coded import coded
 from interplay.masks.complete import MOST_FEATURES
 from interplay.masks.laws import LAWS, small_game, uniform_stream
@@ -27,7 +28,7 @@ from interplay.value_function import BoolArray, FloatArray, check_masks, check_v
 
 CODED: Final = ("coded", "mixed")
 
-KINDS: Final = ("uniform", *LAWS, *CODED)
+KINDS: Final = ("uniform", *LAWS, *CODED, "adaptive")
 
 SET_ASIDE: Final = 50
 """Uniform masks that a design of another law sets aside for the evidence, before the tenth of the
@@ -35,6 +36,12 @@ rest."""
 
 LEAST: Final = 12
 """Masks that a fit needs: 10 beside the full and the empty one."""
+
+
+class Doubtful(Protocol):
+    """A surrogate that can say what it does not know: see ``Surrogate.doubt``."""
+
+    def doubt(self, masks: BoolArray) -> tuple[FloatArray, float] | None: ...
 
 
 class Design:
@@ -45,8 +52,8 @@ class Design:
     n, features
         number of features, and their names.
     kind
-        ``"uniform"``, ``"paired"``, ``"near_full"``, ``"coded"``, ``"mixed"``; or ``"complete"``,
-        all masks.
+        ``"uniform"``, ``"paired"``, ``"near_full"``, ``"coded"``, ``"mixed"``, ``"adaptive"``; or
+        ``"complete"``, all masks.
     seed
         of the masks.
     masks
@@ -160,11 +167,17 @@ class Design:
             code=self.code,
         )
 
-    def next(self, surrogate: object, k: int) -> BoolArray:
+    def next(self, surrogate: Doubtful | Mapping[str, Doubtful] | None, k: int) -> BoolArray:
         """Add k masks that go on where the design ends; return them, bool ``(at most k, n)``.
 
-        ``surrogate``, the fit so far, is for kinds that adapt to it; those of this version do not.
-        Fewer come back where all masks are in the design.
+        Parameters
+        ----------
+        surrogate
+            the fit so far, or those of several targets: an adaptive design asks it for the masks
+            that would tell most. Where it cannot say (a method without a posterior), and for other
+            kinds, the next masks of the law come.
+        k
+            how many. Fewer come back where all masks are in the design.
         """
         if isinstance(k, bool) or k < 1:
             raise BadInput(f"k must be a number of masks, at least 1; got {k!r}")
@@ -174,7 +187,10 @@ class Design:
                 "under the same seed, and tell it what was told here"
             )
         size = len(self.masks)
-        masks, test = _masks(self.n, self.kind, self.seed, size + k, self.code)
+        if self.kind == "adaptive":
+            masks, test = self._adapted(surrogate, k)
+        else:
+            masks, test = _masks(self.n, self.kind, self.seed, size + k, self.code)
         if not np.array_equal(masks[:size], self.masks):
             raise BadInput(
                 "this design cannot be gone on with: the masks that it was saved with are not "
@@ -186,6 +202,28 @@ class Design:
         new = enumerate(_keys(masks[size:]), size)
         self._waiting |= {row: place for place, row in new if row not in told}
         return self.masks[size:]
+
+    def _adapted(
+        self, surrogate: Doubtful | Mapping[str, Doubtful] | None, k: int
+    ) -> tuple[BoolArray, BoolArray]:
+        """The design with k masks more, of those that the surrogates would learn most from."""
+        rng = np.random.default_rng([self.seed, len(self.masks)])
+        drawn = uniform(self.n, k + CANDIDATES, rng, exclude=self.masks)
+        if isinstance(surrogate, Mapping):
+            several = list(surrogate.values())
+        else:
+            several = [] if surrogate is None else [surrogate]
+        new, total, noise = drawn[:k], np.zeros((len(drawn), len(drawn))), 0.0
+        for one in several:
+            if (doubt := one.doubt(drawn)) is not None:
+                scale = float(np.trace(doubt[0])) + 1e-300  # targets count alike
+                total, noise = total + doubt[0] / scale, noise + doubt[1] / scale
+        if total.any():
+            new = drawn[pick(total, noise, k)]
+        return (
+            np.concatenate([self.masks, new]),
+            np.concatenate([self.test, np.zeros(len(new), dtype=np.bool_)]),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the design and what was told to an ``.npz`` file; :meth:`load` reads it.
@@ -280,8 +318,10 @@ def design(
         deleted (d of them with probability proportional to 1/d). ``"coded"``: uniform masks in an
         order from which ``method="spex"`` reads sparse terms of up to 5 features off, of which
         there are fewer than the budget: their number about doubles from design to design.
-        ``"mixed"``: the same, and uniform masks for the rest of the budget. Where all 2^n masks fit
-        in the budget, they are all there, and the kind is ``"complete"``.
+        ``"mixed"``: the same, and uniform masks for the rest of the budget. ``"adaptive"``: half of
+        the budget uniform; the rest comes by ``design.next(surrogate, k)``, from fits to what was
+        told. Where all 2^n masks fit in the budget, they are all there, and the kind is
+        ``"complete"``.
     seed
         of the masks. A larger budget begins with the masks of a smaller one; coded masks are
         among those of a larger design.
@@ -326,30 +366,85 @@ def design(
         return Design(names, "complete", seed, *_masks(n, "complete", seed, 2**n))
     if kind in CODED:
         return _coded_design(names, kind, seed, budget)
-    least = LEAST if kind == "uniform" else LEAST + SET_ASIDE
-    if budget < least:
+    if budget < (fewest := least(n, kind)):
         aside = f" and {SET_ASIDE} uniform ones set aside" if kind != "uniform" else ""
         raise BadInput(
-            f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {least} in all"
+            f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {fewest} in all"
         )
+    if kind == "adaptive":
+        budget = adaptive_sizes(n, budget)[0]
     return Design(names, kind, seed, *_masks(n, kind, seed, budget))
+
+
+def adaptive_sizes(n: int, most: int) -> list[int]:
+    """Return how many masks an adaptive design has at each fit, all but the last.
+
+    >>> adaptive_sizes(64, 400)
+    [200, 266, 333]
+    """
+    start = max(least(n, "adaptive"), most // 2)
+    return sorted({start, *(size for size in (2 * most // 3, 5 * most // 6) if size > start)})
+
+
+def least(n: int, kind: str) -> int:
+    """Return the fewest masks that a design may have, all 2^n aside.
+
+    >>> least(64, "uniform"), least(64, "paired"), least(64, "coded")
+    (12, 62, 882)
+    """
+    if kind in CODED:
+        return _coded_size(_code_for(n), LEAST_BITS)
+    return LEAST if kind == "uniform" else LEAST + SET_ASIDE
+
+
+def coded_sizes(n: int, most: int) -> list[int]:
+    """Return the sizes of coded designs, ends and masks set aside included, up to ``most``.
+
+    >>> coded_sizes(64, 5000)
+    [882, 1842, 3762]
+    """
+    code = _code_for(n)
+    sizes = (_coded_size(code, bits) for bits in range(LEAST_BITS, MOST_BITS + 1))
+    return list(takewhile(lambda size: size <= most, sizes))
+
+
+def coded_parts(n: int, bits: int = LEAST_BITS) -> str:
+    """Say what a coded design is made up of.
+
+    >>> coded_parts(64)
+    '3 groups x 2^3 x 36 offsets = 864 coded masks, 792 of them different, the full and the empty
+    mask, and 88 uniform ones set aside'
+    """
+    code = _code_for(n)
+    aside = _coded_size(code, bits) - 2 - code.different(bits)
+    return f"{code.sentence(bits)}, the full and the empty mask, and {aside} uniform ones set aside"
+
+
+def _code_for(n: int) -> MaskCode:
+    """A code whose matrices do not matter, to count with."""
+    return MaskCode(np.zeros((GROUPS, n, MOST_BITS), dtype=np.bool_), min(ERRORS, n))
+
+
+def _coded_size(code: MaskCode, bits: int) -> int:
+    """How many masks a design has in all that has the coded ones of so many bits."""
+    left = code.different(bits) - (10 * SET_ASIDE - SET_ASIDE)
+    # 50 are set aside before, and one before each nine of those that are behind the 500th place
+    aside = SET_ASIDE + max(0, -(-left // 9))
+    return 2 + code.different(bits) + aside
 
 
 def _coded_design(names: tuple[str, ...], kind: str, seed: int, budget: int) -> Design:
     """The largest coded design within a budget; a mixed one fills the rest with uniform masks."""
     n = len(names)
-    code = MaskCode.drawn(n, np.random.default_rng(seed).spawn(3)[2])
-    sizes = {bits: _coded_size(code.different(bits)) for bits in range(LEAST_BITS, MOST_BITS + 1)}
-    bits = max((bits for bits, size in sizes.items() if size <= budget), default=None)
-    if bits is None:
+    sizes = coded_sizes(n, budget)
+    if not sizes:
         raise BadInput(
             f"budget={budget} is too small for coded masks of {n} features: the smallest design "
-            f"takes {sizes[LEAST_BITS]:,} ({code.sentence(LEAST_BITS)}, the full and the empty "
-            f'mask, and {SET_ASIDE} uniform ones or more set aside). kind="uniform" takes any '
-            "number of masks"
+            f'takes {least(n, kind):,} ({coded_parts(n)}). kind="uniform" takes any number of masks'
         )
-    size = sizes[bits] if kind == "coded" else budget
-    code = replace(code, bits=bits)
+    code = MaskCode.drawn(n, np.random.default_rng(seed).spawn(3)[2])
+    code = replace(code, bits=LEAST_BITS + len(sizes) - 1)
+    size = sizes[-1] if kind == "coded" else budget
     return Design(names, kind, seed, *_masks(n, kind, seed, size, code), code)
 
 
@@ -365,7 +460,8 @@ def _masks(
     rng, test_rng = np.random.default_rng(seed).spawn(2)
     tests, refused = uniform_stream(n, test_rng), set(_keys(ends))
     if code is None:
-        stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
+        law = uniform_stream if kind == "adaptive" else LAWS[kind]
+        stream = small_game(n, kind, rng) or law(n, rng)
     else:
         block = list(islice(coded(code), code.calls(code.bits)))
         refused.update(block)  # none of them may be set aside: the design would have a hole
@@ -389,15 +485,6 @@ def _masks(
 def _set_aside(place: int) -> bool:
     """Whether the mask at a place behind the ends is one of the evidence."""
     return place < SET_ASIDE or (place >= 10 * SET_ASIDE and place % 10 == 0)
-
-
-def _coded_size(masks: int) -> int:
-    """How many masks a design has in all that has so many coded ones."""
-    size, left = 2, masks
-    while left:
-        left -= not _set_aside(size - 2)
-        size += 1
-    return size
 
 
 def _keys(masks: BoolArray) -> list[bytes]:

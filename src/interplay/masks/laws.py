@@ -60,7 +60,9 @@ def small_game(n: int, kind: str, rng: np.random.Generator) -> Iterator[bytes] |
     """
     if n > min(MOST_FEATURES, 16):
         return None
-    if kind == "paired":
+    if kind == "adaptive":  # uniform
+        numbers = rng.permutation(2**n)
+    elif kind == "paired":
         half = rng.permutation(2 ** (n - 1))
         numbers = np.where(rng.random(len(half)) < 0.5, half, 2**n - 1 - half)
         numbers = np.stack([numbers, 2**n - 1 - numbers], axis=1).reshape(-1)

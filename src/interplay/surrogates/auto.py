@@ -223,6 +223,33 @@ class Auto(Surrogate):
             variances += weight / total * member.variances(terms)
         return values, error_bars(variances, plain)
 
+    def doubt(self, masks: BoolArray) -> tuple[FloatArray, float] | None:
+        """What the processes do not know, more where the members disagree.
+
+        The weighted mean of the processes' covariances; that of two masks is multiplied by the
+        spread of the members' predictions at both, relative to its mean.
+        """
+        members, weights = list(self.members.values()), self.weights
+        told = [
+            (weight, *doubt)
+            for weight, member in zip(weights.tolist(), members, strict=True)
+            if (doubt := member.doubt(masks)) is not None
+        ]
+        if not told:
+            return None
+        total = sum(weight for weight, _, _ in told)
+        covariance, noise = np.zeros((len(masks), len(masks))), 0.0
+        for weight, part, own in told:
+            covariance += weight / total * part
+            noise += weight / total * own
+        if len(members) > 1:
+            predicted = np.stack([member.predict(masks) for member in members])
+            variance = weights @ np.square(predicted - weights @ predicted)
+            if (mean := float(variance.mean())) > 0:
+                spread = np.sqrt(variance / mean)
+                covariance *= spread[:, None] * spread
+        return covariance, noise
+
     def largest(self, count: int | None) -> list[Term]:
         if len(self.members) == 1:
             return next(iter(self.members.values())).largest(count)

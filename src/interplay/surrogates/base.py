@@ -135,6 +135,21 @@ class Surrogate(ABC):
         """
         return self.spectrum(None).interactions(index, order)
 
+    def doubt(self, masks: BoolArray) -> tuple[FloatArray, float] | None:
+        """Return what is not known of the values of masks, for designs that adapt.
+
+        Parameters
+        ----------
+        masks
+            bool ``(a, n)``.
+
+        Returns
+        -------
+        The covariance of the values given the evaluations, float64 ``(a, a)``, and the variance of
+        the noise about them; or None where the method has no idea of either.
+        """
+        return None
+
     @property
     @abstractmethod
     def n(self) -> int:

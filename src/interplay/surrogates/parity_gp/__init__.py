@@ -142,6 +142,13 @@ class ParityGP(Surrogate):
             return np.zeros(len(terms))
         return self.scale**2 * self.posterior.variances(terms)
 
+    def doubt(self, masks: BoolArray) -> tuple[FloatArray, float] | None:
+        if self.posterior is None:
+            return None
+        signs = 1.0 - 2.0 * np.asarray(masks, dtype=np.float64)
+        variance = self.scale**2
+        return variance * self.posterior.covariance(signs), variance * self.posterior.kernel.noise
+
     def largest(self, count: int | None) -> list[Term]:
         if self.posterior is None:
             return []

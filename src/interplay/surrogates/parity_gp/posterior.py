@@ -93,6 +93,20 @@ class Posterior:
             predicted[rows] = self.kernel(signs[rows], self.signs) @ self.alpha
         return predicted
 
+    @single_threaded
+    def covariance(self, signs: FloatArray) -> FloatArray:
+        """Return the posterior covariance at signs ``(a, n)``: ``(a, a)``.
+
+        Beyond ``VARIANCE_ROWS`` rows, that given some of them.
+        """
+        rows = np.arange(len(self.signs))
+        if len(rows) > VARIANCE_ROWS:
+            rows = np.linspace(0, len(rows) - 1, VARIANCE_ROWS).astype(np.intp)
+        lower = factor(self.kernel, self.signs[rows], self.weights[rows])
+        seen, _ = dtrtrs(lower, self.kernel(self.signs[rows], signs), lower=True)
+        left: FloatArray = self.kernel(signs, signs) - seen.T @ seen
+        return left
+
     @cached_property
     def _waves(self) -> Waves:
         return Waves.of(self.kernel)
