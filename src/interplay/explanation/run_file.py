@@ -21,7 +21,7 @@ from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.recording import Recording
 from interplay.recording.archive import code_entries
-from interplay.surrogates import METHODS, Surrogate
+from interplay.surrogates import STORED, Surrogate
 from interplay.surrogates.base import part_of
 from interplay.version import __version__
 
@@ -95,7 +95,7 @@ def read_surrogates(path: Path, q: int, n: int) -> list[Surrogate]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for j in range(q):
-                kind = METHODS[str(arrays[f"surrogate_{j}"])]
+                kind = STORED[str(arrays[f"surrogate_{j}"])]
                 surrogates.append(kind.from_arrays(part_of(arrays, f"surrogate_{j}."), n))
     except _DAMAGE as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)

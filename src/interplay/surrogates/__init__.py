@@ -16,15 +16,17 @@ from interplay.surrogates.base import SparseSurrogate, Surrogate
 from interplay.surrogates.baselines import BASELINES
 from interplay.surrogates.crossval import assign_folds
 from interplay.surrogates.evidence import judge, misfit_variance
-from interplay.surrogates.exact import Exact, is_complete
+from interplay.surrogates.exact import MAX_FEATURES, Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.parallel import single_threaded
 from interplay.surrogates.parity_gp import ParityGP
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.rows import MaskDesign, Rows, target_names
 from interplay.surrogates.sample import Sample, mean_one
+from interplay.surrogates.screening import MANY_FEATURES
 from interplay.surrogates.spex import Spex
 from interplay.surrogates.targets import Surrogates
+from interplay.surrogates.wide import Screened, WideSample
 from interplay.value_function import BoolArray, FloatArray, feature_names
 
 _CLASSES: tuple[type[Surrogate], ...] = (
@@ -40,12 +42,16 @@ _CLASSES: tuple[type[Surrogate], ...] = (
 METHODS: Mapping[str, type[Surrogate]] = {cls.method: cls for cls in _CLASSES}
 """Every method by the name that people choose it by."""
 
+STORED: Mapping[str, type[Surrogate]] = {**METHODS, Screened.method: Screened}
+"""Every kind of surrogate that a run file may hold."""
+
 MIN_MASKS = 10
 """Fewest different masks that a surrogate is fitted to, unless they are all there are."""
 
 __all__ = [
     "METHODS",
     "MIN_MASKS",
+    "STORED",
     "SparseSurrogate",
     "Surrogate",
     "Surrogates",
@@ -86,8 +92,9 @@ def fit(
     Parameters
     ----------
     masks
-        bool ``(m, n)``, True = feature kept. A mask may occur several times: replicates of a value
-        function with noise. They share a fold; where ``noise_var`` is given, they are averaged.
+        bool ``(m, n)``, True = feature kept; perhaps a memory map. A mask may occur several times:
+        replicates of a value function with noise. They share a fold; where ``noise_var`` is given,
+        they are averaged.
     values
         float ``(m,)``, what the model gave under each mask; or ``(m, q)`` for q targets.
     method
@@ -117,6 +124,11 @@ def fit(
         with ``predict(masks)``, ``spectrum(max_terms)``, ``faithfulness``, ``diagnostics()``. For
         q > 1 targets :class:`Surrogates`, a mapping from the target's name to that.
 
+    Notes
+    -----
+    Of more than 2,000 features, those are kept first whose main effects and pairs are largest (in
+    every fold without its rows), and the method is fitted to them.
+
     Raises
     ------
     BadInput
@@ -141,20 +153,24 @@ def fit(
     """
     chosen = _class_of(method)
     rows = Rows.checked(masks, values, noise_var, weights)
-    names = feature_names(features, rows.masks.shape[1])
+    names = feature_names(features, rows.n)
     labels = target_names(targets, rows.values.shape[1])
     aside, law, code = None, design if isinstance(design, str) else "uniform", None
     if design is not None and not isinstance(design, str):
         rows, aside = rows.set_aside(design)
         law = "uniform" if aside is not None or design.kind == "complete" else design.kind
-        code = design.code
+        code = getattr(design, "code", None)  # a design of one's own may have none
     if aside is not None:
         aside = aside.canonical()
-    _check_enough(rows.masks)
     rows = rows.canonical()
-    sample = Sample.of(
-        rows.masks, assign_folds(rows.masks, _stream(seed, 0)), rows.weights, rows.noise, code
-    )
+    _check_enough(rows)
+    if rows.n > MANY_FEATURES:
+        chosen = Screened.by(chosen)
+        sample: Sample = WideSample.of_rows(rows, _stream(seed, 0))
+    else:
+        masks = rows.masks
+        folds = assign_folds(masks, _stream(seed, 0))
+        sample = Sample.of(masks, folds, rows.weights, rows.noise, code)
     draws = cache(lambda m: bootstrap(m, _stream(seed, 2)))
     fits = _fit_targets(chosen, sample, rows.values, lambda: _stream(seed, 1))
     for j, fitted in enumerate(fits):
@@ -212,9 +228,10 @@ def _fit_targets(
     return [fits[j] for j in range(values.shape[1])]
 
 
-def _check_enough(masks: BoolArray) -> None:
-    distinct, n = len(np.unique(masks, axis=0)), masks.shape[1]
-    if distinct < MIN_MASKS and not is_complete(masks):
+def _check_enough(rows: Rows) -> None:
+    """Refuse canonical rows of too few different masks."""
+    distinct, n = int(rows.changes.sum()), rows.n
+    if distinct < MIN_MASKS and not (n <= MAX_FEATURES and is_complete(rows.masks)):
         raise BadInput(
             f"{distinct} different masks are too few for a fit: evaluate at least {MIN_MASKS}"
             + (f", or all {2**n}" if n < 4 else "")

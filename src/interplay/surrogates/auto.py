@@ -35,6 +35,9 @@ SEARCHES: Final = 4
 MOST_ROWS: Final = 20_000
 """Most masks for which Gaussian processes are tried: their time and memory grow with the square."""
 
+MOST_ROWS_SCREENED: Final = 4_000
+"""The same of a thousand features or more that a screening has kept: each costs as much again."""
+
 NEGLIGIBLE: Final = 1e-3
 """Members that weigh less are left out: they cost time and terms, and change nothing."""
 
@@ -63,6 +66,7 @@ class Auto(Surrogate):
 
     method: ClassVar[str] = "auto"
     exponent: ClassVar[float] = LEARNING
+    wide: ClassVar[bool] = True
     members: Mapping[str, Surrogate]
     weights: FloatArray
     scores: Mapping[str, float]
@@ -137,7 +141,7 @@ class Auto(Surrogate):
             return list(zip(linear, boosted, strict=True))
 
         def processes() -> list[tuple[Surrogate, ...]]:
-            if len(sample.masks) > MOST_ROWS:
+            if len(sample.masks) > (MOST_ROWS if sample.usable is None else MOST_ROWS_SCREENED):
                 return [() for _ in values.T]
             return [tuple(fits) for fits in ParityGP.of_spreads(sample, values)]
 
@@ -302,10 +306,10 @@ class Auto(Surrogate):
         if self.scores:
             scores = ", ".join(f"{label} {score:.2f}" for label, score in self.scores.items())
             sentences.append(f"Cross-validated R² of the members that were tried: {scores}.")
-        if self.rows > MOST_ROWS:
-            sentences.append(
-                f"Gaussian processes were left out: the sample has more than {MOST_ROWS:,} masks."
-            )
+            if not any(label.startswith(ParityGP.method) for label in self.scores):
+                sentences.append(
+                    f"Gaussian processes were left out: {self.rows:,} masks are too many for them."
+                )
         return sentences
 
     def arrays(self) -> dict[str, NDArray[Any]]:

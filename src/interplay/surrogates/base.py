@@ -35,6 +35,9 @@ class Surrogate(ABC):
     exponent
         a > 0 of methods whose held-out error falls with the number of masks as m^-a, where they
         explain nearly all: faithfulness then allows for the rows that each fold's model lacks.
+    wide
+        whether it fits screened features, of which a fold's models may use some: see
+        :meth:`Sample.columns <interplay.surrogates.sample.Sample.columns>`.
     features
         n feature names.
     faithfulness
@@ -49,6 +52,7 @@ class Surrogate(ABC):
 
     method: ClassVar[str]
     exponent: ClassVar[float] = 0.0
+    wide: ClassVar[bool] = False
     features: tuple[str, ...]
     faithfulness: Estimate
     noise: tuple[str, ...] = ()

@@ -116,6 +116,7 @@ def boost(
     groups: NDArray[np.intp],
     rng: np.random.Generator,
     options: BoostingOptions,
+    usable: BoolArray | None = None,
 ) -> list[Trees]:
     """Grow one ensemble of trees per column of each of ``targets``.
 
@@ -136,6 +137,8 @@ def boost(
         part in it; an ensemble alone in its group judges itself.
     rng
         source of the features that may be split in each round.
+    usable
+        bool ``(b, n)``: the features that each ensemble may split at all; None for all.
     """
     n, (q, _, b) = masks.shape[1], targets.shape
     columns = np.ascontiguousarray(masks.T, dtype=np.float32)
@@ -152,7 +155,13 @@ def boost(
     for done in range(1, options.rounds + 1):
         subset = np.sort(rng.permutation(n)[:allowed])
         features, leaves, leaf = _grow(
-            masks, columns[subset], subset, residual * weight, weight, options
+            masks,
+            columns[subset],
+            subset,
+            residual * weight,
+            weight,
+            options,
+            None if usable is None else ~usable[:, subset].T,
         )
         residual -= leaves.take(leaf)
         errors[growing, done] = (np.square(residual) * judging).sum(axis=1, dtype=np.float64)
@@ -189,6 +198,7 @@ def _grow(
     residual: NDArray[np.float32],
     weight: NDArray[np.float32],
     options: BoostingOptions,
+    forbidden: BoolArray | None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.intp]]:
     """Grow one tree per column of ``residual`` ``(q, m, b)``.
 
@@ -220,6 +230,8 @@ def _grow(
         gain = np.square(kept_total) / (kept_count + ridge)
         gain += np.square(total[:, None] - kept_total) / (rest + ridge)
         gain[(kept_count < options.min_rows) | (rest < options.min_rows)] = -1.0
+        if forbidden is not None:
+            gain[:, forbidden] = -1.0
         best = gain.argmax(axis=1)
         score = _at(gain, best)
         split = score > np.square(total) / (count + ridge) * (1 + 1e-6) + 1e-9

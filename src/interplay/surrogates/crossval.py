@@ -23,9 +23,15 @@ def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int = FOLDS) -> 
     fewer than k other masks there are fewer folds.
     """
     _, group = np.unique(masks, axis=0, return_inverse=True)
-    group = group.reshape(-1)
     kept = masks.sum(axis=1)
-    usual = np.unique(group[(kept > 0) & (kept < masks.shape[1])])
+    return folds_of_groups(group.reshape(-1), (kept > 0) & (kept < masks.shape[1]), rng, k)
+
+
+def folds_of_groups(
+    group: NDArray[np.intp], tested: BoolArray, rng: np.random.Generator, k: int = FOLDS
+) -> NDArray[np.intp]:
+    """Return the fold of every row: rows of one group share it, those not to be tested get -1."""
+    usual = np.unique(group[tested])
     fold_of_group = np.full(group.max() + 1, -1)
     fold_of_group[rng.permutation(usual)] = np.arange(len(usual)) % k
     folds: NDArray[np.intp] = fold_of_group[group]

@@ -21,6 +21,7 @@ class Lasso(RegressionSurrogate):
     """L1-penalised regression of order 1 (ContextCite's estimator), penalty by cross-validation."""
 
     method: ClassVar[str] = "lasso"
+    wide: ClassVar[bool] = True
 
     @classmethod
     def regress(
@@ -33,11 +34,11 @@ class Lasso(RegressionSurrogate):
         predicted = np.full((q, m, PENALTIES), np.nan)
         errors = np.zeros((q, sample.k, PENALTIES))
         for fold in range(sample.k):
-            test = folds == fold
-            train = _Rows(signs[~test], weights[~test])
+            test, columns = folds == fold, sample.columns(fold)
+            train = _Rows(signs[~test][:, columns], weights[~test])
             for j, y in enumerate(targets):
                 constants, slopes = train.path(y[~test], penalties[j])
-                predicted[j, test] = constants + signs[test] @ slopes
+                predicted[j, test] = constants + signs[test][:, columns] @ slopes
                 squares = np.square(y[test, None] - predicted[j, test])
                 errors[j, fold] = (squares * weights[test, None]).sum(axis=0)
         for j, y in enumerate(targets):

@@ -30,11 +30,16 @@ CELLS_AT_A_TIME: Final = 100_000
 """Residuals of all ensembles that grow together: few enough for a processor's cache."""
 
 
+MOST_SCREENED: Final = 1500
+"""Terms that are ranked where features were screened: the time of a refit grows with the cube."""
+
+
 class ProxySpex(RegressionSurrogate):
     """Boosted trees on masks, their exact Walsh spectrum, and an adaptive ridge on its terms."""
 
     method: ClassVar[str] = "proxyspex"
     exponent: ClassVar[float] = LEARNING
+    wide: ClassVar[bool] = True
 
     @classmethod
     def regress(
@@ -43,6 +48,8 @@ class ProxySpex(RegressionSurrogate):
         m, n = sample.masks.shape
         options = BoostingOptions(min_rows=int(np.clip(m // 40, 2, 10)))
         limit = min(max(m, 2 * n), max(500, 3 * n // 2))
+        if sample.pairs is not None:
+            limit = min(limit, MOST_SCREENED)
         block = max(1, CELLS_AT_A_TIME // (2 * sample.k * m))
         for start in range(0, len(targets), block):
             some = targets[start : start + block]
@@ -74,18 +81,20 @@ def propose(
     """Yield, for every target, the terms and coefficients of a model without each fold.
 
     The model is the mean of two: boosted trees, and a ridge regression of order 1 with boosted
-    trees on its residual. The trees of all targets and folds grow together.
+    trees on its residual. The trees of all targets and folds grow together. Where features were
+    screened, the ridge regression has their pairs, too.
     """
     n, k, folds = sample.n, sample.k, sample.folds
     train = (folds[:, None] != np.arange(k)).astype(np.float64)
-    linear = [Ridge(sample.signs[folds != j], sample.weights[folds != j]) for j in range(k)]
-    models = [
-        [ridge.fit(y[folds != j]) for j, ridge in enumerate(linear)] for y in targets
-    ]  # by target and fold: constant and slopes
-    fitted = [
-        np.stack([constant + sample.signs @ slopes for constant, slopes in of_target], axis=1)
-        for of_target in models
-    ]
+    models: list[list[tuple[float, FloatArray]]] = [[] for _ in targets]
+    fitted = [np.empty((len(folds), k)) for _ in targets]
+    for fold in range(k):
+        columns, rows = _additive(sample, fold), folds != fold
+        ridge = Ridge(columns[rows], sample.weights[rows])
+        for j, y in enumerate(targets):
+            constant, slopes = ridge.fit(y[rows])
+            models[j].append((constant, slopes))
+            fitted[j][:, fold] = constant + columns @ slopes
     grown = boost(
         sample.masks,
         np.stack(
@@ -99,9 +108,8 @@ def propose(
         groups=np.repeat([0, 1], k),
         rng=rng,
         options=options,
+        usable=None if sample.usable is None else np.tile(sample.usable, (2, 1)),
     )
-    singles = np.full((n, options.depth), -1, np.int32)
-    singles[:, -1] = np.arange(n)
     for of_target, trees in zip(models, grown, strict=True):
         proposals = []
         for fold, (_, slopes) in enumerate(of_target):
@@ -109,12 +117,33 @@ def propose(
             _, raw_terms, raw_coefficients = trees.spectrum(k + fold, n)
             proposals.append(
                 merge(
-                    np.concatenate([singles, residual_terms, raw_terms]),
+                    np.concatenate(
+                        [_additive_terms(sample, fold, options.depth), residual_terms, raw_terms]
+                    ),
                     np.concatenate([slopes, residual_coefficients, raw_coefficients]) / 2,
                     n,
                 )
             )
         yield proposals
+
+
+def _additive(sample: Sample, fold: int) -> FloatArray:
+    """Parities of the features, and perhaps pairs, that a model without a fold may use."""
+    singles: FloatArray = sample.signs[:, sample.columns(fold)]
+    if sample.pairs is None:
+        return singles
+    one, other = sample.pairs[fold].T
+    return np.concatenate([singles, sample.signs[:, one] * sample.signs[:, other]], axis=1)
+
+
+def _additive_terms(sample: Sample, fold: int, width: int) -> Members:
+    """The terms of :func:`_additive`, padded on the left."""
+    singles = np.arange(sample.n)[sample.columns(fold)]
+    pairs = np.empty((0, 2), np.intp) if sample.pairs is None else sample.pairs[fold]
+    terms = np.full((len(singles) + len(pairs), width), -1, np.int32)
+    terms[: len(singles), -1] = singles
+    terms[len(singles) :, -2:] = np.sort(pairs, axis=1)
+    return terms
 
 
 class Ridge:

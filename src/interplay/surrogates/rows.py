@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interplay.codes import MaskCode
 from interplay.errors import BadInput
-from interplay.packing import pack
+from interplay.packing import PackedArray, pack, unpack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
+
+ROWS: Final = 4096
+"""Rows that are packed at a time."""
 
 
 class MaskDesign(Protocol):
@@ -33,9 +36,10 @@ class MaskDesign(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Checked rows: masks ``(m, n)``, values and noise ``(m, q)``, weights ``(m,)``."""
+    """Checked rows: packed masks of n features, values and noise ``(m, q)``, weights ``(m,)``."""
 
-    masks: BoolArray
+    packed: PackedArray
+    n: int
     values: FloatArray
     noise: FloatArray | None
     weights: FloatArray
@@ -54,27 +58,40 @@ class Rows:
         table = check_values(values, m)
         table = table[:, None] if table.ndim == 1 else table
         noise = None if noise_var is None else _noise(noise_var, table.shape)
+        packed = packed_by_parts(masks)
         if weights is None:
-            return cls(masks, table, noise, np.ones(m))
+            return cls(packed, masks.shape[1], table, noise, np.ones(m))
         counts = _at_least_zero(weights, m, "weights")
         if counts.shape != (m,):
             raise BadInput(f"weights must have shape ({m},), one per row; got {counts.shape}")
         if not counts.any():
             raise BadInput("weights are all 0: no row takes part")
-        return cls(masks, table, noise, counts)._take(counts > 0)
+        return cls(packed, masks.shape[1], table, noise, counts)._take(counts > 0)
+
+    @property
+    def masks(self) -> BoolArray:
+        """The masks, bool ``(m, n)``, made anew: of thousands of features, too many to hold."""
+        return unpack(self.packed, self.n)
+
+    @property
+    def changes(self) -> BoolArray:
+        """Whether the mask of a row differs from that of the row before, bool ``(m,)``."""
+        first = np.ones(len(self.packed), dtype=np.bool_)
+        first[1:] = (self.packed[1:] != self.packed[:-1]).any(axis=1)
+        return first
 
     def _take(self, rows: NDArray[Any]) -> Rows:
         noise = None if self.noise is None else self.noise[rows]
-        return Rows(self.masks[rows], self.values[rows], noise, self.weights[rows])
+        return Rows(self.packed[rows], self.n, self.values[rows], noise, self.weights[rows])
 
     def set_aside(self, design: MaskDesign) -> tuple[Rows, Rows | None]:
         """Part off the rows whose mask the design has set aside; None where there are none."""
         test = np.asarray(() if design.test is None else design.test, dtype=np.bool_)
         if not test.any():
             return self, None
-        held = check_masks(design.masks, n=self.masks.shape[1], name="the masks of the design")
+        held = check_masks(design.masks, n=self.n, name="the masks of the design")
         keys = {row.tobytes() for row in pack(held[test])}
-        aside = np.array([row.tobytes() in keys for row in pack(self.masks)], dtype=np.bool_)
+        aside = np.array([row.tobytes() in keys for row in self.packed], dtype=np.bool_)
         return (self._take(~aside), self._take(aside)) if aside.any() else (self, None)
 
     def canonical(self) -> Rows:
@@ -85,9 +102,8 @@ class Rows:
         they are no independent witnesses of it. Where the noise is unknown, each stays a row; their
         values are sorted target by target, so that no target depends on another.
         """
-        rows = self._take(np.lexsort((self.weights, *pack(self.masks).T)))
-        first = np.ones(len(rows.masks), dtype=np.bool_)
-        first[1:] = (rows.masks[1:] != rows.masks[:-1]).any(axis=1)
+        rows = self._take(np.lexsort((self.weights, *self.packed.T)))
+        first = rows.changes
         if first.all():
             return rows
         group = np.cumsum(first)
@@ -99,16 +115,23 @@ class Rows:
             if noise is not None:
                 noise[:, j] = noise[order, j]
         if noise is None:
-            return Rows(rows.masks, values, None, rows.weights)
+            return Rows(rows.packed, self.n, values, None, rows.weights)
         starts = np.flatnonzero(first)
         weights = rows.weights[:, None]
         total = np.add.reduceat(weights, starts)
         return Rows(
-            rows.masks[first],
+            rows.packed[first],
+            self.n,
             np.add.reduceat(weights * values, starts) / total,
             np.add.reduceat(np.square(weights) * noise, starts) / np.square(total),
             (total / np.diff(starts, append=len(group))[:, None])[:, 0],
         )
+
+
+def packed_by_parts(masks: BoolArray) -> PackedArray:
+    """Pack masks a few rows at a time: they may be a memory map that is larger than the memory."""
+    parts = [pack(masks[start : start + ROWS]) for start in range(0, len(masks), ROWS)]
+    return np.concatenate(parts) if parts else pack(masks)
 
 
 def _noise(given: ArrayLike, shape: tuple[int, ...]) -> FloatArray:

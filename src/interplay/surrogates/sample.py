@@ -35,6 +35,10 @@ class Sample:
         no noise.
     code
         what the masks are made of, where they are those of a coded design.
+    usable, pairs
+        of masks whose features were screened, bool ``(k, n)``: which features models without each
+        fold may use; and for every fold int ``(p, 2)``, pairs that may interact. None where all
+        features are there.
 
     Rows that count alike have weights of exactly 1.0, and multiplying by those changes no bit: so
     there is one piece of code for weighted and for plain rows.
@@ -46,6 +50,8 @@ class Sample:
     weights: FloatArray
     noise: FloatArray | None = None
     code: MaskCode | None = None
+    usable: BoolArray | None = None
+    pairs: tuple[NDArray[np.intp], ...] | None = None
 
     @classmethod
     def of(
@@ -86,6 +92,13 @@ class Sample:
         """Parities of single features ``(m, n)``: -1 where the feature is kept, +1 where not."""
         signs: FloatArray = 1.0 - 2.0 * self.masks.astype(np.float64)
         return signs
+
+    def columns(self, fold: int) -> NDArray[np.intp] | slice:
+        """Return the features that models without a fold may use: all, unless some were left out.
+
+        A model that is tested on the fold must not know which features its rows have chosen.
+        """
+        return slice(None) if self.usable is None else np.flatnonzero(self.usable[fold])
 
     @property
     def tested(self) -> float:

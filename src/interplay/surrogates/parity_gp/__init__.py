@@ -49,6 +49,7 @@ class ParityGP(Surrogate):
 
     method: ClassVar[str] = "parity-gp"
     exponent: ClassVar[float] = LEARNING
+    wide: ClassVar[bool] = True
     posterior: Posterior | None
     _n: int
     location: float
@@ -254,9 +255,9 @@ def _cross_fit(sample: Sample, target: FloatArray) -> list[tuple[Posterior, Floa
     def fit(spread: float, fold: int | None) -> Posterior | FloatArray:
         if fold is None:
             return Posterior.fit(signs, target, weights, spread)
-        rows = folds != fold
-        posterior = Posterior.fit(signs[rows], target[rows], weights[rows], spread)
-        return posterior.predict(signs[~rows])
+        rows, columns = folds != fold, sample.columns(fold)
+        posterior = Posterior.fit(signs[rows][:, columns], target[rows], weights[rows], spread)
+        return posterior.predict(signs[~rows][:, columns])
 
     need = memory(len(target))
     check_memory(
