@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ from cyclopts import Parameter
 
 import interplay as ip
 from interplay.cli.output import Output
-from interplay.errors import unknown
 from interplay.explain import fit_recording
 from interplay.explanation import Cost, describe
 
@@ -20,6 +18,7 @@ def fit(
     recording: Path,
     /,
     *,
+    values: Path | None = None,
     method: str = "auto",
     target: str | None = None,
     seed: int = 0,
@@ -30,7 +29,9 @@ def fit(
     Parameters
     ----------
     recording
-        File of masks and values: .npz, .csv, .tsv, .jsonl or .parquet.
+        File of masks and values: .npz, .csv, .tsv, .jsonl or .parquet; or .npy, of masks only.
+    values
+        File of the values, where the masks are an .npy file: another one.
     method
         auto, parity-gp, proxyspex, spex (of coded masks), lasso, exact, or a baseline.
     target
@@ -39,12 +40,7 @@ def fit(
         Of every random choice.
     """
     output.check()
-    evaluations = ip.read_recording(recording)
-    q = 1 if evaluations.values.ndim == 1 else evaluations.values.shape[1]
-    named = evaluations.targets or (("value",) if q == 1 else tuple(map(str, range(q))))
-    evaluations = replace(evaluations, targets=named)
-    if target is not None:
-        evaluations = _only(evaluations, target)
+    evaluations = ip.read_recording(recording, values=values, target=target).named()
     started = time.perf_counter()
     surrogates = fit_recording(evaluations, method=method, seed=seed)
     output.present(
@@ -55,19 +51,4 @@ def fit(
             config={"method": method, "seed": seed, "budget": None, "store": None},
             subject={"kind": "recording", "name": str(recording)},
         )
-    )
-
-
-def _only(evaluations: ip.Recording, target: str) -> ip.Recording:
-    """The recording of one of its targets."""
-    assert evaluations.targets is not None
-    if target not in evaluations.targets:
-        raise unknown("target", target, evaluations.targets)
-    m, j = len(evaluations.masks), evaluations.targets.index(target)
-    noise = evaluations.noise_var
-    return replace(
-        evaluations,
-        values=evaluations.values.reshape(m, -1)[:, j],
-        noise_var=None if noise is None else noise.reshape(m, -1)[:, j],
-        targets=(target,),
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interplay.codes import MaskCode
-from interplay.errors import BadInput
+from interplay.errors import BadInput, unknown
 from interplay.files import write_whole
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
@@ -56,8 +56,41 @@ class Recording:
         """The law of the masks, as :func:`interplay.fit` asks a design for it."""
         return self.design or "uniform"
 
+    def only(self, target: str | int) -> Recording:
+        """Return the recording of one of its targets, by name or number.
 
-def read_recording(path: str | os.PathLike[str]) -> Recording:
+        >>> both = Recording(np.ones((1, 2), bool), np.array([[0.5, 1.0]]), targets=("a", "b"))
+        >>> both.only("b").values, both.only(0).targets
+        (array([1.]), ('a',))
+        """
+        m = len(self.masks)
+        table = self.values.reshape(m, -1)
+        names = self.targets or _numbered(table.shape[1])
+        if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(names):
+            j = target
+        elif target in names:
+            j = names.index(str(target))
+        else:
+            raise unknown("target", str(target), names)
+        noise = None if self.noise_var is None else self.noise_var.reshape(m, -1)[:, j]
+        return replace(self, values=table[:, j], noise_var=noise, targets=(names[j],))
+
+    def named(self) -> Recording:
+        """Return the recording with a name for every target, numbers if need be."""
+        q = 1 if self.values.ndim == 1 else self.values.shape[1]
+        return replace(self, targets=self.targets or _numbered(q))
+
+
+def _numbered(q: int) -> tuple[str, ...]:
+    return ("value",) if q == 1 else tuple(map(str, range(q)))
+
+
+def read_recording(
+    path: str | os.PathLike[str],
+    *,
+    values: str | os.PathLike[str] | None = None,
+    target: str | int | None = None,
+) -> Recording:
     """Read masks and values that were evaluated elsewhere; the ending of the name tells how.
 
     ``.npz``
@@ -74,6 +107,19 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         what ``interplay runs export`` writes, for one value function; the mean over replicates.
     ``.npz``, ``.json``
         in which shapiq keeps the values of a game; they are taken as stored, not normalised.
+    ``.npy``
+        masks (bool, or 0 and 1, ``(m, n)``), and ``values`` in a file of their own: float ``(m,)``
+        or ``(m, q)``. Both are read as memory maps: masks of a byte each stay on the disk, and of
+        the values one column is loaded, if a target is chosen.
+
+    Parameters
+    ----------
+    path
+        the file.
+    values
+        the second file of two ``.npy`` files.
+    target
+        read this target only: its name, or its number. By default all.
 
     Raises
     ------
@@ -92,9 +138,16 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
     array([[ True, False],
            [ True,  True]])
     """
-    from interplay.recording import archive, columns, games, lines
+    from interplay.recording import archive, arrays, columns, games, lines
 
     path = Path(path)
+    if path.suffix.lower() == ".npy":
+        return arrays.read(path, None if values is None else Path(values), target)
+    if values is not None:
+        raise BadInput(
+            f"{path} has its values in itself: a second file ({values}) goes with masks in an .npy "
+            "file only"
+        )
     readers = {
         ".csv": lambda: lines.read_table(path, ","),
         ".tsv": lambda: lines.read_table(path, "\t"),
@@ -103,7 +156,8 @@ def read_recording(path: str | os.PathLike[str]) -> Recording:
         ".parquet": lambda: columns.read(path),
     }
     reader = readers.get(path.suffix.lower())
-    return archive.read(path) if reader is None else reader()
+    recording = archive.read(path) if reader is None else reader()
+    return recording if target is None else recording.only(target)
 
 
 def write_recording(

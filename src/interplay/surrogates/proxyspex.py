@@ -80,50 +80,45 @@ def propose(
 ) -> Iterator[list[tuple[Members, FloatArray]]]:
     """Yield, for every target, the terms and coefficients of a model without each fold.
 
-    The model is the mean of two: boosted trees, and a ridge regression of order 1 with boosted
-    trees on its residual. The trees of all targets and folds grow together. Where features were
-    screened, the ridge regression has their pairs, too.
+    The model is the mean of two: a ridge regression of order 1 with boosted trees on its residual,
+    and boosted trees alone. The trees of all targets and folds grow together. Where features were
+    screened, the ridge regression has their pairs, too, and there is the first model only: trees
+    alone would take hundreds of rounds to learn hundreds of main effects.
     """
     n, k, folds = sample.n, sample.k, sample.folds
     train = (folds[:, None] != np.arange(k)).astype(np.float64)
     models: list[list[tuple[float, FloatArray]]] = [[] for _ in targets]
-    fitted = [np.empty((len(folds), k)) for _ in targets]
+    left = [np.empty((len(folds), k)) for _ in targets]
     for fold in range(k):
         columns, rows = _additive(sample, fold), folds != fold
         ridge = Ridge(columns[rows], sample.weights[rows])
         for j, y in enumerate(targets):
             constant, slopes = ridge.fit(y[rows])
             models[j].append((constant, slopes))
-            fitted[j][:, fold] = constant + columns @ slopes
+            left[j][:, fold] = y - (constant + columns @ slopes)
+    kinds = 2 if sample.pairs is None else 1
+    if kinds == 2:
+        left = [
+            np.concatenate([of_target, np.repeat(y[:, None], k, 1)], axis=1)
+            for of_target, y in zip(left, targets, strict=True)
+        ]
     grown = boost(
         sample.masks,
-        np.stack(
-            [
-                np.concatenate([y[:, None] - additive, np.repeat(y[:, None], k, 1)], axis=1)
-                for y, additive in zip(targets, fitted, strict=True)
-            ]
-        ),
-        train=np.tile(train, 2) * sample.weights[:, None],
-        judge=np.tile(1.0 - train, 2) * sample.weights[:, None],
-        groups=np.repeat([0, 1], k),
+        np.stack(left),
+        train=np.tile(train, kinds) * sample.weights[:, None],
+        judge=np.tile(1.0 - train, kinds) * sample.weights[:, None],
+        groups=np.repeat(np.arange(kinds), k),
         rng=rng,
         options=options,
-        usable=None if sample.usable is None else np.tile(sample.usable, (2, 1)),
+        usable=None if sample.usable is None else np.tile(sample.usable, (kinds, 1)),
     )
     for of_target, trees in zip(models, grown, strict=True):
         proposals = []
         for fold, (_, slopes) in enumerate(of_target):
-            _, residual_terms, residual_coefficients = trees.spectrum(fold, n)
-            _, raw_terms, raw_coefficients = trees.spectrum(k + fold, n)
-            proposals.append(
-                merge(
-                    np.concatenate(
-                        [_additive_terms(sample, fold, options.depth), residual_terms, raw_terms]
-                    ),
-                    np.concatenate([slopes, residual_coefficients, raw_coefficients]) / 2,
-                    n,
-                )
-            )
+            forests = [trees.spectrum(kind * k + fold, n)[1:] for kind in range(kinds)]
+            terms = [_additive_terms(sample, fold, options.depth), *(own for own, _ in forests)]
+            sizes = [slopes, *(own for _, own in forests)]
+            proposals.append(merge(np.concatenate(terms), np.concatenate(sizes) / kinds, n))
         yield proposals
 
 

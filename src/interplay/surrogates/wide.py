@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
-from interplay.packing import PackedArray, Term
+from interplay.packing import WORD, PackedArray, Term
 from interplay.surrogates.base import Surrogate, part_of
 from interplay.surrogates.crossval import folds_of_groups
-from interplay.surrogates.rows import Rows
+from interplay.surrogates.rows import ROWS, Rows
 from interplay.surrogates.sample import Sample, mean_one
-from interplay.surrogates.screening import LEAST_KEPT, MANY_FEATURES, Kept, columns_of, screen
+from interplay.surrogates.screening import LEAST_KEPT, MANY_FEATURES, Kept, screen
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -169,3 +169,18 @@ class Screened(Surrogate):
             raise ValueError(f"the features that were kept must ascend within 0 .. {n - 1}")
         inner = METHODS[str(arrays["inner"])].from_arrays(part_of(arrays, "inner."), len(kept))
         return cls._of(inner, kept, n, searched)
+
+
+def columns_of(packed: PackedArray, features: NDArray[np.intp]) -> BoolArray:
+    """Return columns of packed masks, bool ``(m, features)``.
+
+    >>> from interplay.packing import pack
+    >>> columns_of(pack(np.array([[True, False, True]])), np.array([2, 1]))
+    array([[ True, False]])
+    """
+    columns = np.empty((len(packed), len(features)), dtype=np.bool_)
+    for start in range(0, len(packed), ROWS):
+        words = packed[start : start + ROWS, features // WORD]
+        words >>= (features % WORD).astype(np.uint64)
+        columns[start : start + ROWS] = words & np.uint64(1)
+    return columns

@@ -1,0 +1,158 @@
+"""Recordings as two .npy files: read a part at a time, one column of many, nothing unpickled."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import interplay as ip
+from interplay.errors import BadInput
+from interplay.recording import arrays
+
+RNG = np.random.default_rng(0)
+MASKS = RNG.random((40, 9)) < 0.5
+VALUES = RNG.normal(size=(40, 3)).astype(np.float16)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    np.save(tmp_path / "masks.npy", MASKS)
+    np.save(tmp_path / "margins.npy", VALUES)
+    return tmp_path / "masks.npy", tmp_path / "margins.npy"
+
+
+def test_two_arrays_are_a_recording(pair: tuple[Path, Path]) -> None:
+    masks, values = pair
+    whole = ip.read_recording(masks, values=values)
+    assert np.array_equal(whole.masks, MASKS)
+    assert np.array_equal(whole.values, VALUES.astype(np.float64))
+    assert whole.targets is None
+    assert whole.named().targets == ("0", "1", "2")
+    one = ip.read_recording(masks, values=values, target=2)
+    assert np.array_equal(one.values, VALUES[:, 2].astype(np.float64))
+    assert one.targets == ("2",)
+    assert np.array_equal(ip.read_recording(masks, values=values, target="2").values, one.values)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.int64, np.float16])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_masks_of_any_numbers(
+    tmp_path: Path, dtype: type, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "AT_A_TIME", 30)  # many parts
+    np.save(tmp_path / "m.npy", np.array(MASKS, dtype=dtype, order=order))
+    np.save(tmp_path / "v.npy", VALUES[:, 0])
+    told = ip.read_recording(tmp_path / "m.npy", values=tmp_path / "v.npy")
+    assert told.masks.dtype == np.bool_
+    assert np.array_equal(told.masks, MASKS)
+    on_disk = isinstance(told.masks.base, np.memmap) or isinstance(told.masks, np.memmap)
+    assert on_disk == (order == "C" and np.dtype(dtype).itemsize == 1)
+
+
+@pytest.mark.parametrize(
+    ("masks", "values", "message"),
+    [
+        (MASKS * 2, VALUES, r"m\.npy must hold nothing but 0 and 1 .*; row 0 has 2"),
+        (np.where(MASKS, 1.0, np.nan), VALUES, r"nothing but 0 and 1 .*has nan"),
+        (MASKS[0], VALUES, r"m\.npy must be masks of shape \(m, n\).*\(9,\)"),
+        (MASKS[:, :0], VALUES, r"must be masks of shape"),
+        (MASKS, VALUES[:30], r"v\.npy must have a row for each of the 40 masks.*\(30, 3\)"),
+        (MASKS, VALUES[None], r"v\.npy must have a row for each"),
+        (MASKS, np.where(VALUES > 1, np.nan, VALUES), r"v\.npy.*(finite|nan)"),
+        (MASKS, np.array(["a"] * 40), r"v\.npy must be numbers"),
+        (MASKS, np.array([{}] * 40), r"v\.npy is an array of Python objects, which is never unpi"),
+        (np.array([[{}] * 9] * 40), VALUES, r"m\.npy is an array of Python objects"),
+    ],
+)
+def test_arrays_that_cannot_be_used_are_named(
+    tmp_path: Path, masks: np.ndarray, values: np.ndarray, message: str
+) -> None:
+    np.save(tmp_path / "m.npy", masks, allow_pickle=True)
+    np.save(tmp_path / "v.npy", values, allow_pickle=True)
+    with pytest.raises(BadInput, match=message):
+        ip.read_recording(tmp_path / "m.npy", values=tmp_path / "v.npy")
+
+
+def test_files_that_are_missing_damaged_or_not_meant(pair: tuple[Path, Path]) -> None:
+    masks, values = pair
+    with pytest.raises(BadInput, match=r"is one array.*--values values\.npy"):
+        ip.read_recording(masks)
+    with pytest.raises(BadInput, match="No such file"):
+        ip.read_recording(masks, values=values.with_name("none.npy"))
+    with pytest.raises(BadInput, match=r"targets 0 to 2, its columns; got 3"):
+        ip.read_recording(masks, values=values, target=3)
+    with pytest.raises(BadInput, match=r"targets 0 to 2, its columns; got 'loss'"):
+        ip.read_recording(masks, values=values, target="loss")
+    cut = values.with_name("cut.npy")
+    cut.write_bytes(values.read_bytes()[:150])
+    with pytest.raises(BadInput, match=r"cut\.npy is damaged"):
+        ip.read_recording(masks, values=cut)
+    for content, message in ((b"\x80\x04K\x01.", "is a pickle"), (b"0,1", "is not an array")):
+        cut.write_bytes(content)
+        with pytest.raises(BadInput, match=message):
+            ip.read_recording(masks, values=cut)
+    whole = masks.with_name("whole.npz")
+    ip.write_recording(whole, MASKS, VALUES, targets=["a", "b", "c"])
+    with pytest.raises(BadInput, match=r"whole\.npz has its values in itself"):
+        ip.read_recording(whole, values=values)
+    assert np.array_equal(ip.read_recording(whole, target="b").values, VALUES[:, 1])
+    with pytest.raises(BadInput, match="unknown target 'd'; valid: a, b, c"):
+        ip.read_recording(whole, target="d")
+
+
+def test_the_command_fits_a_column(tmp_path: Path, interplay) -> None:
+    masks = RNG.random((300, 12)) < 0.5
+    values = np.stack([masks[:, 0] * 1.0, masks[:, 3] - 2.0 * masks[:, 4]], axis=1)
+    np.save(tmp_path / "masks.npy", masks)
+    np.save(tmp_path / "margins.npy", values)
+    told = ("--values", str(tmp_path / "margins.npy"), "--target", "1", "--method", "lasso")
+    done = interplay("fit", str(tmp_path / "masks.npy"), *told)
+    assert done.returncode == 0, done.stderr
+    assert re.search("Trust this explanation", done.stdout)
+    done = interplay("fit", str(tmp_path / "masks.npy"))
+    assert done.returncode == 2
+    assert "--values" in done.stderr
+
+
+LIMITED = """
+import resource, sys
+import numpy as np
+import interplay as ip
+from interplay.surrogates import screening
+
+screening.MOST_PRODUCTS = 1e10  # pairs of few features: in seconds
+ip.fit(np.random.default_rng(0).random((60, 8)) < 0.5, np.arange(60.0))  # imports
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+recording = ip.read_recording(sys.argv[1], values=sys.argv[2], target=7)
+fitted = ip.fit(recording.masks, recording.values, method="lasso")
+print(sorted(fitted.spectrum(2).terms))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of the memory in kB")
+def test_archives_larger_than_what_a_fit_holds_are_streamed(tmp_path: Path) -> None:
+    m, n, q = 2_000, 40_000, 10_000
+    masks = np.lib.format.open_memmap(tmp_path / "masks.npy", "w+", np.uint8, (m, n))
+    values = np.lib.format.open_memmap(tmp_path / "margins.npy", "w+", np.float16, (m, q))
+    rng = np.random.default_rng(0)
+    for start in range(0, m, 500):
+        part = rng.integers(0, 2, (500, n), dtype=np.uint8)
+        masks[start : start + 500] = part
+        values[start : start + 500, 7] = part[:, 11] - 2.0 * part[:, 33_333]
+    masks.flush()
+    values.flush()
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, tmp_path / "masks.npy", tmp_path / "margins.npy"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    terms, kilobytes = done.stdout.splitlines()
+    assert terms == "[(), (11,), (33333,)]"
+    assert int(kilobytes) < 400_000  # the masks as float64 would be 640 MB
