@@ -22,7 +22,7 @@ GROUPS: Final = 3
 ERRORS: Final = 5
 """The papers' C and t: no set of more than t features can be told from its parity bits."""
 
-LEAST_BITS: Final = 3
+LEAST_BITS: Final = 1
 MOST_BITS: Final = 12
 """Fewest and most b. The columns of M for the most are drawn at once, so that the masks for fewer
 are among those for more."""

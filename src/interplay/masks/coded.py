@@ -10,11 +10,11 @@ import numpy as np
 from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
 
 CHUNK: Final = 8
-"""Numbers l whose masks are made at a time: no more than the fewest bits have, 2^3."""
+"""Numbers l whose masks are made at a time."""
 
 
 def coded(code: MaskCode) -> Iterator[bytes]:
-    """Yield the masks of the design of 3 bits, then those that 4 bits add, and so on to 12."""
+    """Yield the masks of the design of 1 bit, then those that 2 bits add, and so on to 12."""
     for bits in range(LEAST_BITS, MOST_BITS + 1):
         first = 0 if bits == LEAST_BITS else 2 ** (bits - 1)
         for start in range(first, 2**bits, CHUNK):

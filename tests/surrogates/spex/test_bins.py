@@ -65,8 +65,8 @@ def test_the_largest_complete_design_is_taken() -> None:
 
 def test_masks_that_are_not_of_the_design_are_refused() -> None:
     code = MaskCode.drawn(25, np.random.default_rng(0))
-    with pytest.raises(BadInput, match="not all 672 of the smallest coded design"):
-        Layout.of(code, masks_of(code, 3)[:-1])
+    with pytest.raises(BadInput, match="not all 168 of the smallest coded design"):
+        Layout.of(code, masks_of(code, 1)[:-1])
     others = np.random.default_rng(1).random((2000, 25)) < 0.5
     with pytest.raises(BadInput, match="smallest coded design"):
         Layout.of(code, others)

@@ -49,7 +49,7 @@ class Layout:
         Raises
         ------
         BadInput
-            the sample does not have all masks of the smallest design, b = 3.
+            the sample does not have all masks of the smallest design, b = 1.
         """
         # hashes are linear: that of M l + d is that of M l plus that of d, modulo 2
         words = np.random.default_rng(0).integers(0, 2**64, (2, code.n), dtype=np.uint64)
