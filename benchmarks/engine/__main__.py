@@ -37,6 +37,10 @@ SECTIONS = (
     "coefficients",
     "synthetic",
     "baselines",
+    "codes",
+    "llamas",
+    "adaptive",
+    "scale",
 )
 VERSIONS = {"spectralexplain": "0.0.4", "shapiq": "1.4.1"}
 """Peers whose kept results are reported where no interpreter has them."""

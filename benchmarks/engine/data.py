@@ -210,6 +210,21 @@ def realistic(n: int, m: int, seed: int, noise: float = 0.1, tests: int = 1000) 
     importance falls as a power; normal coefficients, smaller with each order; ``noise`` is the
     share of the variance that is white noise in the values (the test rows have none).
     """
+    spectrum, rng = _realistic(n, seed)
+    data = _of_spectrum(f"realistic_n{n}", "realistic", spectrum, m, tests, seed)
+    sd = np.sqrt(noise / (1 - noise) * spectrum.variance)
+    return Data(
+        data.name, data.family, data.masks, data.values + sd * rng.normal(size=m), data.test,
+        data.truth,
+    )  # fmt: skip
+
+
+def realistic_spectrum(n: int, seed: int) -> Spectrum:
+    """Return the spectrum of :func:`realistic`."""
+    return _realistic(n, seed)[0]
+
+
+def _realistic(n: int, seed: int) -> tuple[Spectrum, np.random.Generator]:
     rng = np.random.default_rng([seed, n, 1])
     importance = (1.0 + np.arange(n)) ** -0.7
     importance = importance[rng.permutation(n)]
@@ -219,13 +234,7 @@ def realistic(n: int, m: int, seed: int, noise: float = 0.1, tests: int = 1000) 
             chosen = rng.choice(n, order, replace=False, p=importance / importance.sum())
             size = 0.6 ** (order - 1) * np.sqrt(importance[chosen].mean() / importance.max())
             terms[tuple(sorted(chosen.tolist()))] = float(size * rng.normal())
-    spectrum = Spectrum(terms, n)
-    data = _of_spectrum(f"realistic_n{n}", "realistic", spectrum, m, tests, seed)
-    sd = np.sqrt(noise / (1 - noise) * spectrum.variance)
-    return Data(
-        data.name, data.family, data.masks, data.values + sd * rng.normal(size=m), data.test,
-        data.truth,
-    )  # fmt: skip
+    return Spectrum(terms, n), rng
 
 
 def _of_spectrum(name: str, family: str, spectrum: Spectrum, m: int, tests: int, seed: int) -> Data:

@@ -39,6 +39,8 @@ SUBJECTS = (
     Subject("stories_tokens_b", "stories260k", "The cat and the bird", "tokens", 96, 16),
     Subject("baby_tokens_a", "babyllama", "Sara had a red ball.", "tokens", 64, 24),
     Subject("baby_tokens_b", "babyllama", "The cat was sad.", "tokens", 128, 24),
+    Subject("stories_heads_b", "stories260k", "Lily and Ben went to the park", "heads", 40, 64),
+    Subject("baby_heads_b", "babyllama", "The sun was hot and", "heads", 40, 128),
 )
 """None of these texts is in the recordings of the assets."""
 

@@ -187,7 +187,11 @@ def _needs(n: int, kind: str) -> str:
     """What the fewest masks of a run are needed for."""
     if kind in designs.CODED:
         return f"because that is the smallest design: {designs.coded_parts(n)}"
-    aside = f", and {designs.SET_ASIDE} uniform ones to judge by" if kind != "uniform" else ""
+    aside = (
+        f", and {designs.SET_ASIDE} uniform ones to judge by"
+        if kind in ("paired", "near_full")
+        else ""
+    )
     return (
         f"{MIN_MASKS} for a fit beside the full and the empty mask{aside}; "
         f"some {max(4 * n, 50)} are a sensible start for {n} features"

@@ -59,8 +59,9 @@ class Design:
     masks
         bool ``(m, n)``, the full and the empty one first.
     test
-        bool ``(m,)``: uniform masks set aside to measure faithfulness on; none where the design is
-        uniform itself.
+        bool ``(m,)``: uniform masks to measure faithfulness on, which a fit is not trained on. An
+        adaptive design has many of them: they are trained on, too, and faithfulness is measured by
+        cross-validation. None where the whole design is uniform.
     code
         what coded masks are made of; None for the other kinds.
     """
@@ -218,11 +219,11 @@ class Design:
             if (doubt := one.doubt(drawn)) is not None:
                 scale = float(np.trace(doubt[0])) + 1e-300  # targets count alike
                 total, noise = total + doubt[0] / scale, noise + doubt[1] / scale
-        if total.any():
+        if picked := bool(total.any()):
             new = drawn[pick(total, noise, k)]
         return (
             np.concatenate([self.masks, new]),
-            np.concatenate([self.test, np.zeros(len(new), dtype=np.bool_)]),
+            np.concatenate([self.test, np.full(len(new), not picked)]),
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -367,7 +368,7 @@ def design(
     if kind in CODED:
         return _coded_design(names, kind, seed, budget)
     if budget < (fewest := least(n, kind)):
-        aside = f" and {SET_ASIDE} uniform ones set aside" if kind != "uniform" else ""
+        aside = f" and {SET_ASIDE} uniform ones set aside" if fewest > LEAST else ""
         raise BadInput(
             f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {fewest} in all"
         )
@@ -382,7 +383,7 @@ def adaptive_sizes(n: int, most: int) -> list[int]:
     >>> adaptive_sizes(64, 400)
     [200, 266, 333]
     """
-    start = max(least(n, "adaptive"), most // 2)
+    start = max(LEAST, most // 2)
     return sorted({start, *(size for size in (2 * most // 3, 5 * most // 6) if size > start)})
 
 
@@ -394,7 +395,7 @@ def least(n: int, kind: str) -> int:
     """
     if kind in CODED:
         return _coded_size(_code_for(n), LEAST_BITS)
-    return LEAST if kind == "uniform" else LEAST + SET_ASIDE
+    return LEAST if kind in ("uniform", "adaptive") else LEAST + SET_ASIDE
 
 
 def coded_sizes(n: int, most: int) -> list[int]:
@@ -453,15 +454,14 @@ def _masks(
 ) -> tuple[BoolArray, BoolArray]:
     """The first ``size`` masks of a design, and which are set aside."""
     ends = np.array([np.ones(n), np.zeros(n)], dtype=np.bool_)
-    if kind in ("uniform", "complete"):
+    if kind in ("uniform", "complete", "adaptive"):
         drawn = uniform(n, max(size - 2, 0), np.random.default_rng(seed))
         masks = np.concatenate([ends, drawn])[:size]
-        return masks, np.zeros(len(masks), dtype=np.bool_)
+        return masks, (np.arange(len(masks)) > 1) & (kind == "adaptive")
     rng, test_rng = np.random.default_rng(seed).spawn(2)
     tests, refused = uniform_stream(n, test_rng), set(_keys(ends))
     if code is None:
-        law = uniform_stream if kind == "adaptive" else LAWS[kind]
-        stream = small_game(n, kind, rng) or law(n, rng)
+        stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
     else:
         block = list(islice(coded(code), code.calls(code.bits)))
         refused.update(block)  # none of them may be set aside: the design would have a hole

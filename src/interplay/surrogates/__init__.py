@@ -114,7 +114,8 @@ def fit(
     design
         the law that the masks were drawn from, which faithfulness then speaks of: a name, uniform
         by default, or a design. Rows with a mask that the design has set aside (``design.test``)
-        are not trained on: faithfulness is measured on them, and speaks of uniform masks.
+        are not trained on: faithfulness is measured on them, and speaks of uniform masks. Those of
+        an adaptive design are trained on, too: faithfulness is measured on them in turn.
     seed
         of every random choice. The order of the rows does not matter.
 
@@ -155,21 +156,26 @@ def fit(
     rows = Rows.checked(masks, values, noise_var, weights)
     names = feature_names(features, rows.n)
     labels = target_names(targets, rows.values.shape[1])
-    aside, law, code = None, design if isinstance(design, str) else "uniform", None
-    if design is not None and not isinstance(design, str):
-        rows, aside = rows.set_aside(design)
-        law = "uniform" if aside is not None or design.kind == "complete" else design.kind
+    law, code, aside, judged = design if isinstance(design, str) else "uniform", None, None, None
+    if design is None or isinstance(design, str):
+        rows = rows.canonical()
+    else:
         code = getattr(design, "code", None)  # a design of one's own may have none
-    if aside is not None:
-        aside = aside.canonical()
-    rows = rows.canonical()
+        some = rows.to_judge_by(design)
+        if some is None:
+            law = "uniform" if design.kind == "complete" else design.kind
+        elif design.kind != "adaptive":
+            rows, aside = rows.take(~some), rows.take(some).canonical()
+        rows = rows.canonical()
+        if some is not None and aside is None:
+            judged = rows.to_judge_by(design)
     _check_enough(rows)
     if rows.n > MANY_FEATURES:
         chosen = Screened.by(chosen)
-        sample: Sample = WideSample.of_rows(rows, _stream(seed, 0))
+        sample: Sample = WideSample.of_rows(rows, _stream(seed, 0), judged)
     else:
         masks = rows.masks
-        folds = assign_folds(masks, _stream(seed, 0))
+        folds = assign_folds(masks, _stream(seed, 0), judged=judged)
         sample = Sample.of(masks, folds, rows.weights, rows.noise, code)
     draws = cache(lambda m: bootstrap(m, _stream(seed, 2)))
     fits = _fit_targets(chosen, sample, rows.values, lambda: _stream(seed, 1))
@@ -187,7 +193,7 @@ def fit(
             mean_one(held.weights[tested]),
             law,
             draws,
-            folds=sample.k if aside is None else 0,
+            share=sample.lacking if aside is None else 0.0,
         )
     return fits[0] if len(fits) == 1 else Surrogates(dict(zip(labels, fits, strict=True)))
 

@@ -15,16 +15,22 @@ from interplay.value_function import BoolArray, FloatArray
 FOLDS = 5
 
 
-def assign_folds(masks: BoolArray, rng: np.random.Generator, k: int = FOLDS) -> NDArray[np.intp]:
+def assign_folds(
+    masks: BoolArray, rng: np.random.Generator, k: int = FOLDS, *, judged: BoolArray | None = None
+) -> NDArray[np.intp]:
     """Return the fold of every row, ``(m,)``: 0 .. k-1, or -1 for a row that is never tested.
 
     Equal masks share a fold, or a test row would have been seen. The full and the empty mask get
     -1 and are trained on in every fold: no other mask of a uniform sample is like them. With
-    fewer than k other masks there are fewer folds.
+    fewer than k other masks there are fewer folds. Where ``judged``, bool ``(m,)``, is given, so do
+    all rows that are not among those.
     """
     _, group = np.unique(masks, axis=0, return_inverse=True)
     kept = masks.sum(axis=1)
-    return folds_of_groups(group.reshape(-1), (kept > 0) & (kept < masks.shape[1]), rng, k)
+    tested = (kept > 0) & (kept < masks.shape[1])
+    if judged is not None:
+        tested &= judged
+    return folds_of_groups(group.reshape(-1), tested, rng, k)
 
 
 def folds_of_groups(

@@ -48,12 +48,13 @@ def judge(
     importance: FloatArray,
     law: str,
     draws: Callable[[int], FloatArray],
-    folds: int,
+    share: float,
 ) -> None:
     """Give a surrogate its faithfulness, and sentences on the noise of its values.
 
     ``predicted`` are what it, or its like, said of rows that it had not seen; ``draws`` returns
-    bootstrap counts for so many rows. ``folds`` is 0 where the surrogate itself predicted.
+    bootstrap counts for so many rows. ``share`` is that of the rows which those who predicted were
+    not trained on; 0 where the surrogate itself predicted.
     """
     noisy = noise is not None and bool(noise.any())
     if surrogate.fitted_method == "exact":
@@ -72,8 +73,8 @@ def judge(
         distribution=law,
         noise_var=noise,
         weights=importance,
-        gain=surrogate.exponent * math.log(folds / (folds - 1)) if folds > 1 else 0.0,
-        other_fits=folds > 0,
+        gain=-surrogate.exponent * math.log(1 - share),
+        other_fits=share > 0,
     )
     if noise is None or not noisy or len(values) == 0:
         return
@@ -83,9 +84,9 @@ def judge(
             "or each mask more often.",
         )
         return
-    share = float((importance * noise).sum() / importance.sum()) / variance(values, importance)
+    noisy_part = float((importance * noise).sum() / importance.sum()) / variance(values, importance)
     left_in = r_squared(values, predicted, weights=importance)
-    percent = f"{100 * share:.0f} %" if share >= 0.005 else "less than 1 %"
+    percent = f"{100 * noisy_part:.0f} %" if noisy_part >= 0.005 else "less than 1 %"
     surrogate.noise = (
         f"Noise makes up {percent} of the variance of the values and is taken off the evidence; "
         f"with it left in, R² is {left_in:.2f}.",

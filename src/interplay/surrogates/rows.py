@@ -66,7 +66,7 @@ class Rows:
             raise BadInput(f"weights must have shape ({m},), one per row; got {counts.shape}")
         if not counts.any():
             raise BadInput("weights are all 0: no row takes part")
-        return cls(packed, masks.shape[1], table, noise, counts)._take(counts > 0)
+        return cls(packed, masks.shape[1], table, noise, counts).take(counts > 0)
 
     @property
     def masks(self) -> BoolArray:
@@ -80,19 +80,20 @@ class Rows:
         first[1:] = (self.packed[1:] != self.packed[:-1]).any(axis=1)
         return first
 
-    def _take(self, rows: NDArray[Any]) -> Rows:
+    def take(self, rows: NDArray[Any]) -> Rows:
+        """Return some of the rows."""
         noise = None if self.noise is None else self.noise[rows]
         return Rows(self.packed[rows], self.n, self.values[rows], noise, self.weights[rows])
 
-    def set_aside(self, design: MaskDesign) -> tuple[Rows, Rows | None]:
-        """Part off the rows whose mask the design has set aside; None where there are none."""
+    def to_judge_by(self, design: MaskDesign) -> BoolArray | None:
+        """Which rows have a mask that the design wants faithfulness measured on; None for all."""
         test = np.asarray(() if design.test is None else design.test, dtype=np.bool_)
         if not test.any():
-            return self, None
+            return None
         held = check_masks(design.masks, n=self.n, name="the masks of the design")
         keys = {row.tobytes() for row in pack(held[test])}
-        aside = np.array([row.tobytes() in keys for row in self.packed], dtype=np.bool_)
-        return (self._take(~aside), self._take(aside)) if aside.any() else (self, None)
+        chosen = np.array([row.tobytes() in keys for row in self.packed], dtype=np.bool_)
+        return chosen if chosen.any() else None
 
     def canonical(self) -> Rows:
         """Return the rows in an order that does not depend on the one they came in.
@@ -102,7 +103,7 @@ class Rows:
         they are no independent witnesses of it. Where the noise is unknown, each stays a row; their
         values are sorted target by target, so that no target depends on another.
         """
-        rows = self._take(np.lexsort((self.weights, *self.packed.T)))
+        rows = self.take(np.lexsort((self.weights, *self.packed.T)))
         first = rows.changes
         if first.all():
             return rows

@@ -101,6 +101,11 @@ class Sample:
         return slice(None) if self.usable is None else np.flatnonzero(self.usable[fold])
 
     @property
+    def lacking(self) -> float:
+        """Share of the rows that a model without a fold is not trained on; 0 without folds."""
+        return float((self.folds >= 0).mean()) / self.k if self.k > 1 else 0.0
+
+    @property
     def tested(self) -> float:
         """Weight of all rows that are in a fold."""
         return float(self.weights[self.folds >= 0].sum())

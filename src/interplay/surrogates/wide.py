@@ -33,11 +33,14 @@ class WideSample(Sample):
     packed: PackedArray = None  # type: ignore[assignment] # the fields before it have defaults
 
     @classmethod
-    def of_rows(cls, rows: Rows, rng: np.random.Generator) -> Self:
+    def of_rows(cls, rows: Rows, rng: np.random.Generator, judged: BoolArray | None) -> Self:
         """Return the sample of canonical rows; nothing of their size is unpacked."""
         group = np.cumsum(rows.changes) - 1
         kept = np.bitwise_count(rows.packed).sum(axis=1)
-        folds = folds_of_groups(group, (kept > 0) & (kept < rows.n), rng)
+        tested = (kept > 0) & (kept < rows.n)
+        if judged is not None:
+            tested &= judged
+        folds = folds_of_groups(group, tested, rng)
         weights = mean_one(rows.weights)
         masks = np.empty((0, rows.n), dtype=np.bool_)
         return cls(masks, folds, weights, weights, rows.noise, packed=rows.packed)
