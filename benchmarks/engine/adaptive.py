@@ -63,21 +63,23 @@ def measure(run: Run) -> None:
 def judged(name: str, m: int, kind: str, seed: int) -> Measured:
     values = game_values(name)
     n = len(values).bit_length() - 1
-    places, calls = 1 << np.arange(n), []
-
-    def game(masks: BoolArray) -> FloatArray:
-        calls.append(len(masks))
-        return values[masks @ places]
-
+    places = 1 << np.arange(n)
     started = time.perf_counter()
-    explanation = ip.explain(game, features=n, budget=m, design=kind, seed=seed)
+    explanation = ip.explain(
+        lambda masks: values[masks @ places],
+        features=n,
+        budget=m,
+        design=kind,
+        seed=seed,
+        store=None,
+    )
     seconds = time.perf_counter() - started
     masks, truth, weights = population(name)
     parts = range(0, len(masks), AT_A_TIME)
     told = np.concatenate([explanation.surrogate.predict(masks[i : i + AT_A_TIME]) for i in parts])
     own = explanation.faithfulness
     return {
-        "calls": sum(calls),
+        "calls": explanation.sample.masks,
         "uniform": r_squared(truth, told),
         "near_full": r_squared(truth, told, weights=weights),
         "own": own.value,
@@ -124,8 +126,7 @@ def report(run: Run) -> Part:
             if kind == "adaptive":
                 bars.append(
                     Row(
-                        f"1 - R² of adaptive over uniform masks, equal calls, {law.replace('_', '-')} "
-                        "masks",
+                        f"1 - R² of adaptive over uniform designs, equal calls, on {law} masks",
                         "(reported)",
                         f"{mean:.3f} (95 % interval {low:.3f} to {high:.3f}, {count} pairs)",
                         True,

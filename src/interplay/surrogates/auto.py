@@ -298,11 +298,21 @@ class Auto(Surrogate):
             sentences = first.diagnostics()
         else:
             sentences = super().diagnostics()
-            shares = ", ".join(
+            shares = [
                 f"{label} {100 * weight:.0f} %"
                 for label, weight in zip(self.members, self.weights, strict=True)
+                if label != DECODED
+            ]
+            sentences.append(
+                f"The surrogate is a stack, weighed by held-out errors: {', '.join(shares)}."
             )
-            sentences.append(f"The surrogate is a stack, weighed by held-out errors: {shares}.")
+        decoded = self.members.get(DECODED)
+        if isinstance(decoded, Spex):
+            count = len(decoded.series) - 1
+            sentences.append(
+                f"{count} term{' was' if count == 1 else 's were'} decoded from what the members "
+                "left over, and added."
+            )
         if self.scores:
             scores = ", ".join(f"{label} {score:.2f}" for label, score in self.scores.items())
             sentences.append(f"Cross-validated R² of the members that were tried: {scores}.")
