@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import islice, product
 from math import comb
 
 import numpy as np
@@ -22,7 +22,7 @@ from interplay.metrics import r_squared
 from interplay.value_function import BoolArray, FloatArray
 
 SECTION = "adaptive"
-MINUTES = 0.5
+MINUTES = 0.4
 GAMES = (
     "sentiment_08",
     "sentiment_20",
@@ -170,16 +170,13 @@ def report(run: Run) -> Part:
     header = ["on", "R² on", "design", "1 - R² over uniform's (95 %)"]
     header += [f"{m} calls" for m in CALLS]
     each = []
-    for name in (*GAMES, *MODELS):
-        for law in LAWS:
-            line = [name, law.replace("_", "-")]
-            for kind in KINDS:
-                for m in CALLS:
-                    found = [
-                        r[law] for r in rows if r["cell"] == f"{name} m={m}" and r["method"] == kind
-                    ]
-                    line.append(f"{np.mean(found):.3f}" if found else "")
-            each.append(line)
+    measured = {row["cell"].partition(" m=")[0] for row in rows}
+    for name, law in product((n for n in (*GAMES, *MODELS) if n in measured), LAWS):
+        line = [name, law.replace("_", "-")]
+        for kind, m in product(KINDS, CALLS):
+            at = [r[law] for r in rows if (r["cell"], r["method"]) == (f"{name} m={m}", kind)]
+            line.append(f"{np.mean(at):.3f}" if at else "")
+        each.append(line)
     cells = [f"{kind}, {m}" for kind in KINDS for m in CALLS]
     held = [
         [kind, f"{np.mean([r['held'] for r in rows if r['method'] == kind]):.2f}",

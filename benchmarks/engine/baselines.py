@@ -10,7 +10,7 @@ from benchmarks.engine.run import Part, Run
 from benchmarks.table import markdown
 
 SECTION = "baselines"
-MINUTES = 0.5
+MINUTES = 0.4
 CELLS = (
     ("stories_heads_1", 100),
     ("stories_heads_1", 400),

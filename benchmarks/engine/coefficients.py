@@ -21,7 +21,7 @@ from interplay.spectrum import Spectrum
 from interplay.value_function import FloatArray
 
 SECTION = "coefficients"
-MINUTES = 1.0
+MINUTES = 0.7
 DRAWS = 5
 CALLS = (200, 400, 800)
 GAMES = (

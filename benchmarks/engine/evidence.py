@@ -15,7 +15,7 @@ from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 
 SECTION = "evidence"
-MINUTES = 1.5
+MINUTES = 1.2
 DRAWS = 20
 CALLS = (100, 200, 400, 800)
 GAMES = (

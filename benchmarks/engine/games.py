@@ -15,7 +15,7 @@ from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 
 SECTION = "games"
-MINUTES = 1.5
+MINUTES = 1.2
 PEER = "spectralexplain"
 FEWEST = 20
 """Games that a comparison needs to count."""

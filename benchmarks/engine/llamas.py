@@ -27,7 +27,7 @@ from interplay.metrics import r_squared
 from interplay.value_function import BoolArray, FloatArray
 
 SECTION = "llamas"
-MINUTES = 1.0
+MINUTES = 0.8
 TARGETS = (0.85, 0.9)
 BAR = 0.1
 SIZES = tuple(round(14 * 2 ** (i / 2)) for i in range(16))

@@ -14,7 +14,7 @@ from benchmarks.shapiq_1_8 import ORDER_1, PROXYSPEX
 from benchmarks.table import markdown
 
 SECTION = "recordings"
-MINUTES = 1.5
+MINUTES = 1.2
 QUARTERED = (800, 900, 1600, 1800)
 COMPARED = ("parity-gp", "proxyspex", "lasso")
 """Methods whose curves stand beside the subject's; one seed."""

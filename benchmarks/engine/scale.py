@@ -29,7 +29,7 @@ from interplay.spectrum import Spectrum
 from interplay.value_function import BoolArray, FloatArray
 
 SECTION = "scale"
-MINUTES = 0.5
+MINUTES = 0.4
 SHARE, SECONDS, MEGABYTES = 0.95, 300.0, 8000.0
 NOISE = 0.1
 """Share of the variance that is white noise in the values."""

@@ -16,7 +16,7 @@ from benchmarks.ground.row import Row
 from benchmarks.table import REPOSITORY, markdown
 
 SECTION = "speed"
-MINUTES = 1.5
+MINUTES = 1.2
 THREADS = (1, 2)
 BARS = {(128, 2000): (10.0, None), (1000, 8000): (60.0, 2000.0)}
 """Seconds and MB at most by (n, m), with two cores."""

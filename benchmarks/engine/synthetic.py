@@ -12,7 +12,7 @@ from benchmarks.engine.run import Part, Run
 from benchmarks.table import markdown
 
 SECTION = "synthetic"
-MINUTES = 0.8
+MINUTES = 0.6
 FEATURES = (20, 50, 100)
 ALPHAS = (1, 2, 4)
 
