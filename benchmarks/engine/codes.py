@@ -30,9 +30,9 @@ PLANTED, ORDER, NOISE = 100, 5, 0.1
 ABOVE = 4.0
 """Standard errors of a coefficient, sd of the noise / sqrt(masks), beyond which a term that is not
 there counts as false above the noise."""
-DESIGNS = ((64, 5), (250, 6), (1000, 7), (1000, 8))
+DESIGNS = ((64, 5), (128, 5), (1000, 7), (1000, 8))
 """n and b."""
-DECODED_BY_PEER = ((64, 5), (250, 6))
+DECODED_BY_PEER = ((64, 5), (128, 5))
 """What the peer decodes, too: at n = 1,000 it took from three minutes to more than twenty."""
 FASTER = 20.0
 FEATURES, CALLS, PEAKS = 64, 3000, 10

@@ -62,8 +62,9 @@ def explain(
         surrogate: ``"auto"``, ``"proxyspex"``, ``"spex"``, ``"lasso"``, ``"exact"``, ...
     design
         which masks: ``"uniform"``, the default; ``"coded"``, that of method ``"spex"``, and the
-        others of :func:`interplay.design`. Those but uniform ones set uniform masks aside, which
-        count in the budget: faithfulness is measured on them.
+        others of :func:`interplay.design`. Those but uniform and adaptive ones set uniform masks
+        aside, which count in the budget: faithfulness is measured on them. ``"adaptive"`` chooses
+        half of the masks from fits to the others, three times on the way.
     seed
         of every random choice. A larger budget under the same seed reuses all masks of a smaller.
     store

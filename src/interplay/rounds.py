@@ -265,8 +265,10 @@ class Sampling:
         """Return the design of a round: an adaptive one goes on from the surrogates so far."""
         if self.plan.kind != "adaptive":
             return self.plan.design(size)
-        if design is None:  # of its budget, half is drawn at once
-            return self.plan.design(2 * size)
+        if (
+            design is None
+        ):  # of its budget, half is drawn at once; a budget of all is no such design
+            return self.plan.design(min(2 * size, 2**self.plan.n - 1))
         assert self.surrogates is not None
         design.next(self.surrogates, size - len(design.masks))
         return design

@@ -153,6 +153,14 @@ def test_a_small_game_is_evaluated_whole() -> None:
         features=6, budget=63, design="adaptive", store=None,
     )  # fmt: skip
     assert most.sample.masks == 63
+    auto = ip.explain(
+        lambda masks: 1.0 * masks[:, 0],
+        features=7,
+        budget="auto,100",
+        design="adaptive",
+        store=None,
+    )
+    assert auto.sample.masks <= 100
 
 
 @pytest.mark.parametrize(
