@@ -35,6 +35,9 @@ SIZES = tuple(round(14 * 2 ** (i / 2)) for i in range(16))
 MOST_BITS = 6
 TESTS = 2000
 SPEX, PUBLISHED = "spex", "spectralexplain SPEX"
+USUAL_BITS = 4
+LARGER = f"spex with b >= {USUAL_BITS}"
+"""The smallest design that the papers speak of."""
 FITTED = ("auto", "proxyspex")
 SCRIPT = Path(__file__).parent.parent / "peer_spex.py"
 
@@ -213,10 +216,17 @@ def report(run: Run) -> Part:
         for method in methods
         for target in TARGETS
     }
+    for name in names:
+        n = next(subject.n for subject in SUBJECTS if subject.name == name)
+        code = MaskCode.drawn(n, np.random.default_rng(0))
+        for target in TARGETS:
+            reached = calls[name, SPEX, target]
+            larger = reached and max(reached, code.different(USUAL_BITS))
+            calls[name, LARGER, target] = larger
     bars = [
         row
         for method in FITTED
-        for against in (SPEX, PUBLISHED)
+        for against in (SPEX, PUBLISHED, LARGER)
         for row in comparison(calls, names, method, against)
     ]
     table = [
@@ -241,7 +251,8 @@ reaches it.
 
 **Read with care:** `spex` refits all single features beside the decoded terms, as the published
 code does. On these functions, which are nearly additive at R² 0.9, that refit does most of the work
-already at b = 1 and 2, where hardly anything can be decoded.
+already at b = 1 and 2, where hardly anything can be decoded. "{LARGER}" counts no fewer calls than
+the different masks of such a design, about 1,700: what it takes to decode.
 
 {markdown(["function", "n", "R²", *methods], table)}
 """
@@ -268,13 +279,13 @@ def comparison(
         ratios |= here
     if not ratios:
         return []
-    mean, held = geometric_mean(ratios.values()), method == "auto"
+    mean, held = geometric_mean(ratios.values()), (method, against) == ("auto", SPEX)
     measured = f"{mean:.3f} ({', '.join(parts)}; {len(ratios)} cells, "
     measured += f"{min(ratios.values()):.2f} to {max(ratios.values()):.2f})"
     return [
         Row(
             f"calls of {method} over calls of {against} at equal R², language models",
-            f"<= {BAR:g}" if held else "(no bar set; the papers say 0.1)",
+            f"<= {BAR:g}" if held else "(reported; the papers say 0.1)",
             measured,
             mean <= BAR or not held,
             {"by_cell": ratios},
