@@ -260,8 +260,9 @@ noise of {100 * NOISE:.0f} % of the values' standard deviation; C = 3, t = 5. "A
 term that was not planted with a coefficient of more than {ABOVE:g} standard errors (the noise's
 standard deviation over the root of the number of masks). Planted terms that are missed are smaller
 than what the noise hides. Decoding alone keeps terms of four standard errors of its own, and among
-10^13 sets noise has some; the refit of "spex" lets those go. Seconds of decoding are from masks and values to terms; of "whole fit",
-whose terms are those above the noise, all of `ip.fit`. One thread each, the same samples.
+10^13 sets noise has some; the refit of "spex" lets those go. Seconds of decoding are from masks and
+values to terms; of "whole fit", whose terms are those above the noise, all of `ip.fit`. One thread
+each, the same samples.
 
 {markdown(["design", "masks", "", "found of 100", "false", "above the noise", "s"], recovery)}
 

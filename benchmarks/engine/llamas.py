@@ -245,14 +245,16 @@ Value functions of two small Llamas that stand in no recording: "heads" is the m
 of a story that the model wrote with attention heads zeroed, "tokens" that of its last tokens with
 tokens before them replaced. Calls at which the mean R² (over seeds, on {TESTS:,} other uniform
 masks) reaches 0.85 and 0.9: `auto` and `proxyspex` from uniform masks, in steps of 1.4,
-interpolated between two steps; `spex` and {PUBLISHED} (soft decoding and its regression) from the
-different masks of coded designs, C = 3, t = 5, b = {LEAST_BITS} to {MOST_BITS}: the first b that
-reaches it.
+interpolated between two steps; `spex` and {PUBLISHED} (soft decoding and its
+regression) from the different masks of coded designs, C = 3, t = 5, b = {LEAST_BITS} to
+{MOST_BITS}: the first b that reaches it.
+
+![R² against calls](engine_calls.svg)
 
 **Read with care:** `spex` refits all single features beside the decoded terms, as the published
 code does. On these functions, which are nearly additive at R² 0.9, that refit does most of the work
-already at b = 1 and 2, where hardly anything can be decoded. "{LARGER}" counts no fewer calls than
-the different masks of such a design, about 1,700: what it takes to decode.
+already at b = 1 and 2, where hardly anything can be decoded. "{LARGER}" counts no fewer
+calls than the different masks of such a design, about 1,700: what it takes to decode.
 
 {markdown(["function", "n", "R²", *methods], table)}
 """

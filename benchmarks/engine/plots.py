@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import games, recordings, speed
+from benchmarks.engine import adaptive, games, llamas, recordings, speed
 from benchmarks.engine.ratios import Cell, Ratios, errors, mean_error
 from benchmarks.engine.run import Run
 from benchmarks.shapiq_1_8 import ORDER_1, PROXYSPEX
@@ -58,6 +58,8 @@ def draw(run: Run, folder: Path) -> None:
             ("engine_r2", r2_against_calls(run, plt)),
             ("engine_games", ratio_by_game(run, plt)),
             ("engine_time", time_of_fits(run, plt)),
+            ("engine_calls", r2_of_language_models(run, plt)),
+            ("engine_designs", designs_against_calls(run, plt)),
         ):
             if figure is not None:
                 figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
@@ -166,6 +168,85 @@ def time_of_fits(run: Run, plt: Any) -> Any:
         axis.set_title(fixed)
     axes[0].set_ylabel("fit, s")
     axes[0].yaxis.set_major_formatter("{x:g}")
+    legend(figure, axes)
+    if empty:
+        plt.close(figure)
+        return None
+    return figure
+
+
+def r2_of_language_models(run: Run, plt: Any) -> Any:
+    """R² against calls of fresh functions of language models: uniform masks, and coded designs."""
+    found: dict[str, dict[str, dict[int, list[float]]]] = {}
+    for row in run.results.of(llamas.SECTION):
+        if "error" not in row:
+            of_method = found.setdefault(row["cell"].split()[0], {}).setdefault(row["method"], {})
+            of_method.setdefault(row["calls"], []).append(row["r2"])
+    if not found:
+        return None
+    looks = {"auto": {"color": SUBJECT, "linewidth": 2.2, "zorder": 5}}
+    looks |= {"proxyspex": {"color": OTHERS[0]}, llamas.SPEX: {"color": OTHERS[1]}}
+    looks |= {llamas.PUBLISHED: {"color": PEER, "linestyle": "--"}}
+    rows = -(-len(found) // 4)
+    figure, axes = plt.subplots(
+        rows, 4, figsize=(11, 2.5 * rows), layout="constrained", sharex=True, squeeze=False
+    )
+    for axis, (name, methods) in zip(axes.flat, found.items(), strict=False):
+        for method, look in looks.items():
+            calls = methods.get(method, {})
+            points = [(m, 1 - float(np.mean(calls[m]))) for m in sorted(calls)]
+            if points:
+                axis.plot(*zip(*points, strict=True), marker="o", label=method, **look)
+        for target in llamas.TARGETS:
+            axis.axhline(1 - target, color=INK, linewidth=0.8, linestyle=":")
+        axis.set_title(name)
+        axis.set_xscale("log", base=10)
+        axis.set_yscale("log")
+        axis.set_ylim(1.1, 0.015)
+        shown = (0.0, 0.5, 0.7, 0.85, 0.9, 0.95, 0.98)
+        ticks([axis.yaxis], [1 - r2 for r2 in shown], [f"{r2:g}" for r2 in shown])
+        ticks([axis.xaxis], (20, 100, 500, 2000), ("20", "100", "500", "2,000"))
+    for axis in axes.flat[len(found) :]:
+        axis.set_visible(False)
+    for axis in axes[-1]:
+        axis.set_xlabel("calls")
+    figure.supylabel("R² on other masks (log scale of 1 - R²)", fontsize=9)
+    legend(figure, axes.flat)
+    return figure
+
+
+def designs_against_calls(run: Run, plt: Any) -> Any:
+    """1 - R² over that of uniform masks, by design, at equal calls; bars are 95 % intervals."""
+    sets = ((adaptive.GAMES, "games"), (adaptive.MODELS, "language models"))
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout="constrained", sharey=True)
+    empty = True
+    panels = [(names, what, law) for names, what in sets for law in adaptive.LAWS]
+    for axis, (names, what, law) in zip(axes, panels, strict=True):
+        for place, kind in enumerate(reversed(adaptive.KINDS[1:])):
+            points = [(m, *adaptive.compared(run, kind, law, m, names)) for m in adaptive.CALLS]
+            points = [point for point in points if point[-1]]
+            if points:
+                empty = False
+                m, mean, low, high, _ = (np.array(column) for column in zip(*points, strict=True))
+                look = {"color": SUBJECT if kind == "adaptive" else OTHERS[place - 1]}
+                axis.errorbar(
+                    m * 1.04 ** (place - 1),
+                    mean,
+                    yerr=[mean - low, high - mean],
+                    marker="o",
+                    capsize=2,
+                    label=kind.replace("_", "-"),
+                    **look,
+                )
+        axis.axhline(1.0, color=INK, linewidth=1)
+        axis.set_title(f"{what}, {law.replace('_', '-')} masks")
+        axis.set_xscale("log", base=2)
+        axis.set_yscale("log")
+        ticks([axis.xaxis], adaptive.CALLS, map(str, adaptive.CALLS))
+        shown = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
+        ticks([axis.yaxis], shown, [f"{ratio:g}" for ratio in shown])
+        axis.set_xlabel("calls")
+    axes[0].set_ylabel("1 - R² over that of uniform masks")
     legend(figure, axes)
     if empty:
         plt.close(figure)
