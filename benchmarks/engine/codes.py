@@ -70,7 +70,7 @@ def recovered(found: Mapping[Term, float], truth: Spectrum, error: float) -> Mea
     return {
         "found": sum(term in found for term in truth.terms),
         "false": len(false),
-        "above": sum(size > ABOVE * error for size in false),
+        "above": sum(bool(size > ABOVE * error) for size in false),
     }
 
 
@@ -239,20 +239,27 @@ def text_of(cells: Mapping[tuple[str, str], list[Measured]]) -> str:
             cell.removeprefix("planted "),
             f"{at[0]['masks']:,}",
             labels[method],
-            _range(at, "found", "d"),
-            _range(at, "false", "d"),
-            _range(at, "above", "d"),
+            _range(at, "found", ".0f"),
+            _range(at, "false", ".0f"),
+            _range(at, "above", ".0f"),
             _range(at, "seconds", ".2f"),
         ]
-        for (cell, method), at in cells.items()
-        if cell.startswith("planted")
+        for cell in (f"planted n={n} b={bits}" for n, bits in DESIGNS)
+        for method in labels
+        if (at := cells.get((cell, method)))
     ]
     found = [
-        [cell, method, _range(at, "found", "d"), _range(at, "r2", ".3f"), _range(at, "own", ".2f"),
-         _range(at, "seconds", ".1f")]
+        [
+            cell,
+            method,
+            _range(at, "found", ".0f"),
+            _range(at, "r2", ".3f"),
+            _range(at, "own", ".2f"),
+            _range(at, "seconds", ".1f"),
+        ]
         for (cell, method), at in cells.items()
         if not cell.startswith("planted")
-    ]  # fmt: skip
+    ]
     return f"""## Coded masks
 
 {PLANTED} planted terms, orders uniform on 1 to {ORDER}, any sets, coefficients uniform on (-1, 1),
