@@ -73,10 +73,10 @@ def test_without_a_coded_design_it_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("kind", ["coded", "mixed"])
 def test_the_hybrid_finds_what_the_stack_misses(kind: str) -> None:
-    plan, values = told(kind, 1200, noise=0.1)
+    plan, values = told(kind, 700, noise=0.1)
     hybrid = ip.fit(plan.masks, values, design=plan)
     assert DECODED in hybrid.members
-    uniform = drawn(1200, 5)
+    uniform = drawn(700, 5)
     alone = ip.fit(uniform, PARITY.predict(uniform))
     test = drawn(1000)
     truth = PARITY.predict(test)
@@ -90,7 +90,7 @@ def test_the_hybrid_finds_what_the_stack_misses(kind: str) -> None:
 
 
 def test_the_hybrid_finds_nothing_in_noise_or_in_what_the_stack_knows() -> None:
-    plan = ip.design(N, 1200, "mixed")
+    plan = ip.design(N, 700, "mixed")
     noise = np.random.default_rng(1).normal(size=len(plan.masks))
     fitted = ip.fit(plan.masks, noise, design=plan)
     assert DECODED not in fitted.members
@@ -139,9 +139,9 @@ def test_explain_says_how_many_calls_it_makes_before_it_makes_them(
     loaded = ip.load(run.save(tmp_path / "run.json"))
     test = drawn(100)
     assert np.array_equal(loaded.surrogate.predict(test), run.surrogate.predict(test))
-    assert ip.replay(tmp_path / "run.json", counted).same_results
-    if method == "spex":  # the masks are drawn again
-        (tmp_path / "run.npz").unlink()
+    if method == "spex":
+        assert ip.replay(tmp_path / "run.json", counted).same_results
+        (tmp_path / "run.npz").unlink()  # the masks are drawn again
         assert ip.replay(tmp_path / "run.json", counted).same_results
 
 
