@@ -24,6 +24,7 @@ from benchmarks.engine import plots
 from benchmarks.engine.peers import ONE_THREAD, PACKAGES, Peer, installed
 from benchmarks.engine.results import Results, source
 from benchmarks.engine.run import Part, Run, Section
+from benchmarks.ground.row import Row
 from benchmarks.table import DOCS, REPOSITORY, machine, markdown
 from interplay.surrogates import METHODS
 
@@ -122,8 +123,9 @@ def peers(python: str) -> dict[str, Peer]:
 def page(run: Run, parts: Sequence[Part]) -> str:
     """Return the Markdown page of what the sections say."""
     bars = [row for part in parts for row in part.bars]
-    table = [[row.what, row.bar, row.measured, "met" if row.met else "**missed**"] for row in bars]
-    met = sum(row.met for row in bars)
+    table = [[row.what, row.bar, row.measured, verdict(row)] for row in bars]
+    held = [row for row in bars if verdict(row) != "reported"]
+    met = sum(row.met for row in held)
     sources = run.results.sources
     states = (
         "All rows were measured with this state of the source."
@@ -141,11 +143,18 @@ alone" is their range with one seed at a time. Other work ran on the machine: ti
 bounds.
 {states}
 
-**{met} of {len(bars)}** bars met.
+**{met} of {len(held)}** bars met.
 
 {markdown(["what", "bar", "measured", "verdict"], table)}
 """
     return "\n".join([head, *(part.text for part in parts if part.text)]).rstrip() + "\n"
+
+
+def verdict(row: Row) -> str:
+    """Return what is said of a row; one whose bar is in brackets is held to nothing."""
+    if row.bar.startswith("("):
+        return "reported"
+    return "met" if row.met else "**missed**"
 
 
 if __name__ == "__main__":
