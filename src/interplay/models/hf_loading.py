@@ -62,6 +62,24 @@ class Loaded:
     max_tokens: int | None
 
 
+@dataclass(frozen=True)
+class LoadedImages:
+    """A network that reads images, in evaluation mode, its processor, and what identifies them.
+
+    Attributes
+    ----------
+    network, processor : transformers objects
+    name, fingerprint, device
+        As in :class:`Loaded`; the fingerprint covers the processor's settings and its kind.
+    """
+
+    network: Any
+    processor: Any
+    name: str
+    fingerprint: str
+    device: str
+
+
 def load(
     name: str, *, auto: str, kind: str, what: str, device: str | None, dtype: str | None
 ) -> Loaded:
@@ -85,50 +103,9 @@ def load(
     ------
     BadInput, MissingExtra
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtra("torch", "hf") from error
-    try:
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("transformers", "hf") from error
-    if dtype is not None and dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
-    where = _device(device)
-    source, local = _source(name)
-    options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
-    try:
-        with _quiet():
-            config = transformers.AutoConfig.from_pretrained(source, **options)
-            _check_architecture(config, name, kind, what)
-            network, info = getattr(transformers, auto).from_pretrained(
-                source,
-                config=config,
-                dtype=getattr(torch, dtype or "float32"),
-                output_loading_info=True,
-                **options,
-            )
-    except BadInput:
-        raise
-    except Exception as error:
-        # transformers raises OSError, ValueError, RuntimeError and safetensors' own error here
-        way_out = (
-            f"It must have been saved with save_pretrained() by a ...{kind} model"
-            if local
-            else "Check the name and the connection; offline, only models that the cache of the "
-            "Hugging Face Hub holds can be loaded"
-        )
-        raise BadInput(f"cannot load {name!r} as a {what}: {_first_line(error)}. {way_out}") from (
-            error
-        )
-    missing = sorted(info["missing_keys"]) + sorted(key for key, *_ in info["mismatched_keys"])
-    if missing:
-        raise BadInput(
-            f"{name!r} is not a trained {what}: its files have no (or misshapen) weights "
-            f"for {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}, which would "
-            f"be random. Use a model saved by a ...{kind} class after training"
-        )
+    network, source, options, where = _network(name, auto, (kind,), what, device, dtype)
+    import transformers
+
     try:
         with _quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
@@ -152,6 +129,103 @@ def load(
         device=where,
         max_tokens=_token_limit(network, tokenizer),
     )
+
+
+def load_images(
+    name: str,
+    *,
+    auto: str,
+    kinds: tuple[str, ...],
+    what: str,
+    processor: str,
+    device: str | None,
+    dtype: str | None,
+) -> LoadedImages:
+    """Load a network that reads images, and its processor; otherwise as :func:`load`.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        How the names of architectures that were trained for this end.
+    processor : str
+        The class of transformers that loads the processor.
+    """
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("pillow", "image") from error
+    network, source, options, where = _network(name, auto, kinds, what, device, dtype)
+    import transformers
+
+    try:
+        with _quiet():
+            found = getattr(transformers, processor).from_pretrained(source, **options)
+        # "...Pil" and "...Fast" resize by other code, and give other pixels
+        told = f"{type(getattr(found, 'image_processor', found)).__name__} {found.to_json_string()}"
+    except Exception as error:
+        raise BadInput(
+            f"cannot load the image processor of {name!r}: {_first_line(error)}. Save it beside "
+            "the model with processor.save_pretrained() (preprocessor_config.json)"
+        ) from error
+    settings = f"{told} {getattr(found, 'chat_template', None)}"
+    digest = hashlib.sha256(f"{_content(source)} {dtype or 'float32'} {settings}".encode())
+    return LoadedImages(network.to(where).eval(), found, name, digest.hexdigest()[:32], where)
+
+
+def _network(
+    name: str,
+    auto: str,
+    kinds: tuple[str, ...],
+    what: str,
+    device: str | None,
+    dtype: str | None,
+) -> tuple[Any, str, dict[str, Any], str]:
+    """Return the network, where its other files are, how to load them, and the device."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("torch", "hf") from error
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("transformers", "hf") from error
+    if dtype is not None and dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    where = _device(device)
+    source, local = _source(name)
+    options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    try:
+        with _quiet():
+            config = transformers.AutoConfig.from_pretrained(source, **options)
+            _check_architecture(config, name, kinds, what)
+            network, info = getattr(transformers, auto).from_pretrained(
+                source,
+                config=config,
+                dtype=getattr(torch, dtype or "float32"),
+                output_loading_info=True,
+                **options,
+            )
+    except BadInput:
+        raise
+    except Exception as error:
+        # transformers raises OSError, ValueError, RuntimeError and safetensors' own error here
+        way_out = (
+            f"It must have been saved with save_pretrained() by a ...{kinds[0]} model"
+            if local
+            else "Check the name and the connection; offline, only models that the cache of the "
+            "Hugging Face Hub holds can be loaded"
+        )
+        raise BadInput(f"cannot load {name!r} as a {what}: {_first_line(error)}. {way_out}") from (
+            error
+        )
+    missing = sorted(info["missing_keys"]) + sorted(key for key, *_ in info["mismatched_keys"])
+    if missing:
+        raise BadInput(
+            f"{name!r} is not a trained {what}: its files have no (or misshapen) weights "
+            f"for {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}, which would "
+            f"be random. Use a model saved by a ...{kinds[0]} class after training"
+        )
+    return network, source, options, where
 
 
 def folder_digest(folder: str | Path) -> str:
@@ -206,13 +280,13 @@ def _source(name: str) -> tuple[str, bool]:
     return str(folder), True
 
 
-def _check_architecture(config: Any, name: str, kind: str, what: str) -> None:
+def _check_architecture(config: Any, name: str, kinds: tuple[str, ...], what: str) -> None:
     architectures = list(getattr(config, "architectures", None) or [])
-    if architectures and not any(a.endswith(kind) for a in architectures):
+    if architectures and not any(a.endswith(kinds) for a in architectures):
         raise BadInput(
             f"{name!r} is not a {what}: its config.json names the architecture "
             f"{', '.join(architectures)}, so a {what} made of it would have a random head. "
-            f"Use a model saved by a ...{kind} class"
+            f"Use a model saved by a ...{kinds[0]} class"
         )
 
 
