@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.models.batching import Batches
 from interplay.models.hf_loading import Loaded, load
+from interplay.models.hf_model import HFModel
 from interplay.value_function import FloatArray
 
 
-class HFClassifier:
+class HFClassifier(HFModel):
     """A sequence classifier in Hugging Face format, with its tokenizer.
 
     Made by :meth:`load`. Texts go in as lists of token ids (:meth:`encode` makes them), so that
@@ -37,12 +39,7 @@ class HFClassifier:
     def __init__(self, loaded: Loaded) -> None:
         import torch
 
-        self.name = loaded.name
-        self.fingerprint = loaded.fingerprint
-        self.device = loaded.device
-        self.tokenizer = loaded.tokenizer
-        self.model = loaded.network
-        self.max_tokens = loaded.max_tokens
+        super().__init__(loaded)
         config = self.model.config
         self.labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
         self.multi_label = config.problem_type == "multi_label_classification"
@@ -50,6 +47,7 @@ class HFClassifier:
         self._pad_id: int | None = self._text_config.pad_token_id
         self._side: str | None = None  # of the padding; found out at the first batch
         self._types = _reads_token_types(loaded)
+        self._batches = Batches(loaded.name)
         self._epsilon = float(torch.finfo(self.model.dtype).eps)
 
     @classmethod
@@ -78,54 +76,12 @@ class HFClassifier:
         loaded = load(
             str(model),
             auto="AutoModelForSequenceClassification",
-            kind="ForSequenceClassification",
+            kinds=("ForSequenceClassification",),
             what="sequence classifier",
             device=device,
             dtype=dtype,
         )
         return cls(loaded)
-
-    def encode(self, texts: Sequence[str], *, special: bool = True) -> list[list[int]]:
-        """Return the token ids of each text, never truncated.
-
-        With ``special`` (the default) the tokenizer's own special tokens stand around the text, and
-        a text without any token is read as the tokenizer's first of BOS, EOS and padding, because
-        no model reads nothing.
-        """
-        if not texts:
-            return []
-        encoded: list[list[int]] = self.tokenizer(
-            list(texts),
-            add_special_tokens=special,
-            padding=False,
-            truncation=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["input_ids"]
-        return [self.not_empty(ids) for ids in encoded] if special else encoded
-
-    def not_empty(self, ids: list[int]) -> list[int]:
-        """Return ``ids``, or the one token that stands for a text of which nothing is left."""
-        if ids:
-            return ids
-        tokenizer = self.tokenizer
-        for stand_in in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
-            if stand_in is not None:
-                return [stand_in]
-        raise BadInput(
-            f"the tokenizer of {self.name!r} makes no token of an empty text, and has no BOS, EOS "
-            "or padding token to stand for it; use a mask that leaves something, such as mask='...'"
-        )
-
-    def check_lengths(self, lengths: Sequence[int], *, what: str, way_out: str) -> None:
-        """Raise BadInput if a sequence is longer than the model reads."""
-        longest = max(lengths, default=0)
-        if self.max_tokens is not None and longest > self.max_tokens:
-            raise BadInput(
-                f"{what} has {longest} tokens, but {self.name!r} reads at most {self.max_tokens}, "
-                f"and interplay never truncates; {way_out}"
-            )
 
     def logits(self, sequences: Sequence[Sequence[int]], *, batch_size: int = 32) -> FloatArray:
         """Return the logits of token-id sequences, float64 ``(m, labels)``, in the given order.
@@ -133,20 +89,17 @@ class HFClassifier:
         Sequences are scored in batches of similar length, the longest first, each padded to its
         own longest. The result does not depend on order or batch size beyond rounding (1e-4): that
         padding does not change this model's logits is tried once, and where it does, only
-        sequences of equal length share a batch.
+        sequences of equal length share a batch. Batches that run out of memory are halved.
 
         Raises
         ------
         BadInput
             If a token id is outside the model's vocabulary.
+        BackendError
+            If memory does not suffice for a single sequence.
         """
         used = set().union(*sequences)
-        rows = self.model.get_input_embeddings().num_embeddings
-        if used and max(used) >= rows:
-            raise BadInput(
-                f"the tokenizer of {self.name!r} makes token id {max(used)}, but the model knows "
-                f"{rows} tokens; the folder's tokenizer belongs to another model"
-            )
+        rows = self.check_vocabulary(used)
         pad = self._pad_id
         if pad is None or not 0 <= pad < rows:
             # Decoders take the logits at the last token that is not padding, and refuse batches
@@ -155,8 +108,12 @@ class HFClassifier:
             self._text_config.pad_token_id = pad
         side = self._padding_side(sequences, pad) if pad >= 0 else ""
         out = np.empty((len(sequences), len(self.labels)))
-        for batch in _batches([len(ids) for ids in sequences], batch_size, equal=not side):
+
+        def forward(batch: list[int]) -> None:
             out[batch] = self._forward([sequences[i] for i in batch], pad, side)
+
+        lengths = [len(ids) for ids in sequences]
+        self._batches.run(lengths, forward, rows=batch_size, equal=not side)
         return out
 
     def _padding_side(self, sequences: Sequence[Sequence[int]], pad: int) -> str:
@@ -214,16 +171,3 @@ def _reads_token_types(loaded: Loaded) -> bool:
             "token_type_ids, which interplay does not pass on; use another model"
         )
     return True
-
-
-def _batches(lengths: Sequence[int], batch_size: int, *, equal: bool) -> Iterator[list[int]]:
-    """Rows in batches, the longest first; with ``equal``, of one length each."""
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    batch: list[int] = []
-    for row in order:
-        if len(batch) == batch_size or (equal and batch and lengths[row] != lengths[batch[0]]):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch

@@ -81,7 +81,14 @@ class LoadedImages:
 
 
 def load(
-    name: str, *, auto: str, kind: str, what: str, device: str | None, dtype: str | None
+    name: str,
+    *,
+    auto: str,
+    kinds: tuple[str, ...],
+    what: str,
+    device: str | None,
+    dtype: str | None,
+    dtype_on_gpu: str = "float32",
 ) -> Loaded:
     """Load a network and its tokenizer, silently, or raise an error that says what is wrong.
 
@@ -91,19 +98,23 @@ def load(
         A folder with ``config.json``, weights and tokenizer files, or ``hf:OWNER/NAME``.
     auto : str
         The class of transformers that loads it.
-    kind : str
+    kinds : tuple of str
         How the names of architectures that were trained for this end; any other would get a head
         with random weights.
     what : str
         What to call such a network in messages.
     device, dtype : str, optional
         Default: ``"cuda"`` where there is one, else ``"cpu"``; float32.
+    dtype_on_gpu : str
+        What ``dtype`` is by default on CUDA devices.
 
     Raises
     ------
     BadInput, MissingExtra
     """
-    network, source, options, where = _network(name, auto, (kind,), what, device, dtype)
+    if dtype is None and _is_gpu(device):
+        dtype = dtype_on_gpu
+    network, source, options, where = _network(name, auto, kinds, what, device, dtype)
     import transformers
 
     try:
@@ -228,6 +239,34 @@ def _network(
     return network, source, options, where
 
 
+def architectures(name: str) -> list[str]:
+    """Return the architectures that the configuration of a model names.
+
+    Raises
+    ------
+    BadInput
+        there is no such model, or its config.json cannot be read.
+    MissingExtra
+        transformers is not installed.
+    """
+    source, local = _source(name)
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("transformers", "hf") from error
+    try:
+        with _quiet():
+            config = transformers.AutoConfig.from_pretrained(
+                source, local_files_only=local, trust_remote_code=False
+            )
+    except Exception as error:
+        raise BadInput(
+            f"cannot read the configuration of {name!r}: {_first_line(error)}. Check the name; "
+            "offline, only models that the cache of the Hugging Face Hub holds can be loaded"
+        ) from error
+    return list(getattr(config, "architectures", None) or [])
+
+
 def folder_digest(folder: str | Path) -> str:
     """Return the SHA-256 over names and contents of a model folder's files (``MODEL_FILES``)."""
     digest = hashlib.sha256()
@@ -302,6 +341,14 @@ def _token_limit(model: Any, tokenizer: Any) -> int | None:
             limits.append(module.num_embeddings - module.padding_idx - 1)
     limit = min(limits)
     return limit if limit < NO_LIMIT else None
+
+
+def _is_gpu(device: str | None) -> bool:
+    try:
+        import torch
+    except ImportError:  # said with its remedy where the network is loaded
+        return False
+    return torch.cuda.is_available() if device is None else device.startswith("cuda")
 
 
 def _device(device: str | None) -> str:

@@ -1,0 +1,106 @@
+"""Batches of sequences of like length, under a bound that shrinks when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from interplay.errors import BackendError
+
+
+class Batches:
+    """Work in batches, the longest sequences first, each batch padded to its own longest.
+
+    Parameters
+    ----------
+    name : str
+        The model, for messages.
+    tokens : int or None
+        How many tokens a batch holds, padding included; None: no bound but ``rows``.
+
+    Attributes
+    ----------
+    tokens : int or None
+        The bound now in force. A batch that runs out of memory halves it for good and is tried
+        again; one sequence that does not fit by itself is an error.
+    """
+
+    def __init__(self, name: str, tokens: int | None = None) -> None:
+        self.name = name
+        self.tokens = tokens
+
+    def run(
+        self,
+        lengths: Sequence[int],
+        work: Callable[[list[int]], None],
+        *,
+        rows: int | None = None,
+        equal: bool = False,
+    ) -> None:
+        """Call ``work`` with the indices of each batch.
+
+        Parameters
+        ----------
+        lengths : sequence of int
+            What each sequence takes, in tokens.
+        work : callable
+            Is called again for some indices of a batch that ran out of memory.
+        rows : int, optional
+            At most so many sequences in a batch.
+        equal : bool
+            Only sequences of one length share a batch.
+
+        Raises
+        ------
+        BackendError
+            If memory does not suffice for a single sequence.
+        """
+        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+        done = 0
+        while done < len(order):
+            batch = self._next(order[done:], lengths, rows, equal)
+            failed: Exception | None = None
+            try:
+                work(batch)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                # the frames of the traceback hold the tensors that filled the memory
+                failed = error.with_traceback(None)
+            if failed is None:
+                done += len(batch)
+                continue
+            longest = lengths[batch[0]]
+            if len(batch) == 1:
+                raise BackendError(
+                    f"{self.name!r} ran out of memory on one sequence of {longest} tokens; use a "
+                    "device with more memory, dtype='bfloat16', or a shorter text"
+                ) from failed
+            self.tokens = len(batch) // 2 * longest
+            _release()
+
+    def _next(
+        self, order: Sequence[int], lengths: Sequence[int], rows: int | None, equal: bool
+    ) -> list[int]:
+        longest = lengths[order[0]]
+        size = len(order) if rows is None else rows
+        if self.tokens is not None:
+            size = min(size, self.tokens // max(longest, 1))
+        batch = list(order[: max(size, 1)])
+        return [i for i in batch if lengths[i] == longest] if equal else batch
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is what torch raises when memory does not suffice."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # the allocator of main memory raises a plain RuntimeError
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def _release() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
