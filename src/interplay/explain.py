@@ -25,7 +25,7 @@ from interplay.explanation import Cost, Explanation, describe
 from interplay.recording import Recording
 from interplay.rounds import Plan, Sampling, Stability
 from interplay.surrogates import Surrogate, fit
-from interplay.value_function import feature_names
+from interplay.value_function import feature_names, subject_of
 
 
 def explain(
@@ -134,7 +134,7 @@ def explain(
             "store": None if store is None else str(store),
             "fingerprint": paid.fingerprint,
         },
-        subject=dict(getattr(value_function, "subject", None) or _callable(value_function)),
+        subject=subject_of(value_function),
         replicates=replicates,
         stopped=sampling.stopped,
         notes=sampling.notes,
@@ -178,9 +178,3 @@ def _names(
     if own is not None and len(names) != len(own):
         raise BadInput(f"features has {len(names)} names; the value function has {len(own)}")
     return names
-
-
-def _callable(value_function: Callable[..., Any]) -> dict[str, Any]:
-    kind = type(value_function)
-    name = getattr(value_function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
-    return {"kind": "callable", "name": name}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -70,6 +70,10 @@ class ValueFunction(Protocol):
     ``forecast(masks)``
         a mapping from ``"tokens"``, ``"usd"`` or ``"seconds"`` to the ``(low, high)`` that
         evaluating these masks will cost in all; cheap, without a call of the model
+    ``nesting``
+        a :class:`interplay.groups.Nesting` where the features lie in larger ones, words in
+        sentences: :func:`interplay.explain` then finds the sentences that matter first, and what
+        matters in them with the rest of the budget
     """
 
     def __call__(self, masks: BoolArray, /) -> NDArray[Any] | Measured: ...
@@ -149,3 +153,17 @@ def feature_names(features: Sequence[str] | None, n: int) -> tuple[str, ...]:
     if len(names) != n:
         raise BadInput(f"features must name all {n} columns of the masks; got {len(names)} names")
     return names
+
+
+def subject_of(value_function: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a value function explains: its ``subject``, or the name of a plain callable.
+
+    >>> subject_of(len)
+    {'kind': 'callable', 'name': 'len'}
+    """
+    own = getattr(value_function, "subject", None)
+    if own:
+        return dict(own)
+    kind = type(value_function)
+    name = getattr(value_function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
+    return {"kind": "callable", "name": name}
