@@ -161,17 +161,24 @@ def _git(*arguments: str) -> str:
 
 
 def _run(page: Page, section: str, *, quick: bool) -> list[dict[str, Any]]:
+    """Return the rows that a section prints; what else it prints passes through as it comes."""
     command = [sys.executable, "-m", page.package, section, "--rows"]
-    done = subprocess.run(
+    rows: list[dict[str, Any]] | None = None
+    with subprocess.Popen(
         [*command, "--quick"] if quick else command,
         cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": str(page.sections[section])},
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("ROWS "))
-    rows: list[dict[str, Any]] = json.loads(line.removeprefix("ROWS "))
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("ROWS "):
+                rows = json.loads(line.removeprefix("ROWS "))
+            else:
+                print(line, end="", flush=True)
+    if process.returncode or rows is None:
+        raise SystemExit(f"section {section} failed (exit status {process.returncode})")
     return rows
 
 

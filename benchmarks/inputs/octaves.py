@@ -37,7 +37,7 @@ from interplay.metrics import r_squared
 from interplay.value_function import BoolArray, FloatArray
 
 OCTAVES = tuple((2**k, 2 ** (k + 1) - 1) for k in range(3, 10))
-EACH = 5
+EACH, QUICK_EACH = 5, 2
 CALLS_PER_WORD = 6
 MOST_CALLS = 3000
 """So that the benchmark takes an hour or two: a call on 800 words takes some 90 ms of a core."""
@@ -113,7 +113,7 @@ def folder() -> Path:
 
 
 def rows(quick: bool = False) -> list[Row]:
-    """Return a row for each octave; of a quick run the shortest octave and two reviews."""
+    """Return a row for each octave; of a quick run that of the shortest, with two reviews."""
     import torch
 
     torch.set_num_threads(1)
@@ -121,7 +121,7 @@ def rows(quick: bool = False) -> list[Row]:
         texts = [row["review"] for row in csv.DictReader(file)]
     found = []
     for low, high in OCTAVES[:1] if quick else OCTAVES:
-        places = chosen(texts, low, high, 2 if quick else EACH)
+        places = chosen(texts, low, high, QUICK_EACH if quick else EACH)
         measured = [measure(Subject(place, texts[place]), folder()) for place in places]
         found.append(octave(low, high, measured))
     return found
