@@ -16,6 +16,8 @@ from interplay.errors import BadInput
 from interplay.evaluate import OnEvent, Stop, Store, evaluate
 from interplay.explain import fit_recording
 from interplay.explanation import Cost, Explanation, describe, digest_of, load
+from interplay.groups import regrouped
+from interplay.lenses.remake import value_function_of
 from interplay.recording import Recording, read_recording
 from interplay.value_function import BoolArray, fingerprint
 
@@ -187,7 +189,8 @@ class _OnDemand:
     """The run's value function, made only when a value is missing."""
 
     def __init__(self, run: Explanation, given: Callable[..., Any] | None) -> None:
-        self.run, self.made = run, given
+        # of a run over groups, the value function over the features that were grouped will do
+        self.run, self.made = run, given and regrouped(given, run.subject, run.features)
         self.fingerprint = str(run.config["fingerprint"])
         self.targets = run.targets
         self.batch_size = getattr(given, "batch_size", None)
@@ -206,22 +209,12 @@ class _OnDemand:
         return self.made(masks)
 
     def make(self) -> Callable[..., Any]:
-        subject = self.run.subject
-        if subject.get("kind") != "text":
-            raise BadInput(
-                "the values of this run are neither beside it (.npz) nor in its store, and a "
-                "plain callable cannot be made from the file: pass the value function, "
-                "interplay.replay(path, value_function)"
-            )
-        from interplay.lenses.text import text
-
-        return text(
-            str(subject["text"]),
-            model=str(subject["model"]),
-            units=str(subject["units"]),
-            mask=subject["mask"],
-            target=list(self.run.targets),
-        )
+        try:
+            made = value_function_of(self.run.subject, self.run.targets)
+        except BadInput as error:
+            error.add_note("interplay.replay(path, value_function) takes it.")
+            raise
+        return regrouped(made, self.run.subject, self.run.features)
 
 
 def _differences(run: Explanation, again: Explanation) -> list[str]:

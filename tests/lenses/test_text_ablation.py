@@ -13,7 +13,7 @@ from tiny_models import LINES
 from interplay.errors import BadInput
 from interplay.lenses.text.ablation import DELETE, TextAblation, TokenAblation, replacement
 from interplay.lenses.text.chunks import Chunks, joinable, trial_masks
-from interplay.lenses.text.units import split
+from interplay.lenses.text.document import document
 from interplay.models.hf_classifier import HFClassifier
 
 TEXT = "  The film is\tnot  bad,\nat all.  "
@@ -77,20 +77,20 @@ def test_replacements_that_cannot_be(classifiers: dict[str, HFClassifier]) -> No
         ("...", (1, 5), "  ... film ...\t...  ...\nat ...  "),
         (DELETE, range(7), TEXT),
         (DELETE, (0, 1, 2, 4, 5, 6), "  The film is\tbad,\nat all.  "),
-        (DELETE, (1, 3), "film not  "),
-        (DELETE, (0, 6), "  The all.  "),
-        (DELETE, (), ""),
+        (DELETE, (1, 3), "  film not  "),
+        (DELETE, (0, 6), "  The\nall.  "),
+        (DELETE, (), "    "),
     ],
 )
 def test_masked_text_tidies_nothing(
     classifiers: dict[str, HFClassifier], mask: str, kept: tuple[int, ...], expected: str
 ) -> None:
-    ablation = TextAblation(split(TEXT, "word"), classifiers["bert"], mask)
+    ablation = TextAblation(document(TEXT, "word"), classifiers["bert"], mask)
     assert ablation.masked_text(keep(*kept)) == expected
 
 
 def test_words_without_spaces_between(classifiers: dict[str, HFClassifier]) -> None:
-    units = split("我不喜欢。好", "word")
+    units = document("我不喜欢。好", "word")
     masked = TextAblation(units, classifiers["bert"], "[MASK]")
     assert masked.masked_text(keep(0, 2, 4, n=5)) == "我[MASK]喜[MASK]好"
     assert TextAblation(units, classifiers["bert"], DELETE).masked_text(keep(3, n=5)) == "欢。"
@@ -99,7 +99,18 @@ def test_words_without_spaces_between(classifiers: dict[str, HFClassifier]) -> N
 # --- tokens of masked texts
 
 WORDS = st.sampled_from(
-    [*" ".join(LINES).split(), "Ärger", "...", "'s", "don't", "👍🏽", "फ़िल्म", "x", "[MASK]", "3.5"]
+    [
+        *" ".join(LINES).split(),
+        "Ärger",
+        "...",
+        "'s",
+        "don't",
+        "👍🏽",
+        "फ़िल्म",
+        "x",
+        "[MASK]",
+        "3.5",
+    ]
 )
 SPACES = st.sampled_from([" ", " ", " ", "  ", "\n", "\t", "\n\n", "\u00a0", " \n"])
 
@@ -128,8 +139,8 @@ def test_model_reads_the_tokens_of_the_masked_text(
     classifiers: dict[str, HFClassifier], text: str, name: str, mask: str, seed: int
 ) -> None:
     model = classifiers[name]
-    ablation = TextAblation(split(text, "word"), model, mask)
-    masks = np.random.default_rng(seed).random((16, len(ablation.units))) < 0.5
+    ablation = TextAblation(document(text, "word"), model, mask)
+    masks = np.random.default_rng(seed).random((16, len(ablation.document.units))) < 0.5
     whole = model.encode([ablation.masked_text(row) for row in masks])
     assert ablation.token_ids(masks) == whole
 
@@ -140,7 +151,7 @@ def test_ordinary_texts_use_chunks(
     classifiers: dict[str, HFClassifier], name: str, mask: str
 ) -> None:
     model = classifiers[name]
-    ablation = TextAblation(split(" ".join(LINES[:4]), "word"), model, replacement(mask, model)
+    ablation = TextAblation(document(" ".join(LINES[:4]), "word"), model, replacement(mask, model)
                             if mask != "[MASK]" or name != "gpt2" else "...")  # fmt: skip
     assert ablation._chunks is not None
 
@@ -149,7 +160,7 @@ def test_chunks_are_given_up_when_a_mask_shows_that_they_differ(
     classifiers: dict[str, HFClassifier], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = classifiers["bert"]
-    ablation = TextAblation(split(TEXT, "word"), model, "[MASK]")
+    ablation = TextAblation(document(TEXT, "word"), model, "[MASK]")
     assert ablation._chunks is not None
     wrong = [[2, 3]]
     monkeypatch.setattr(ablation._chunks, "token_ids", lambda masks: wrong * len(masks))
@@ -169,14 +180,14 @@ def test_chunks_are_not_used_where_words_merge_across_white_space(
         return plain([text.replace("not bad", "film") for text in texts], special=special)
 
     monkeypatch.setattr(model, "encode", merges)
-    assert TextAblation(split("it is not bad", "word"), model, "...")._chunks is None
-    assert TextAblation(split("it is bad not", "word"), model, "...")._chunks is not None
+    assert TextAblation(document("it is not bad", "word"), model, "...")._chunks is None
+    assert TextAblation(document("it is bad not", "word"), model, "...")._chunks is not None
     monkeypatch.undo()
 
 
 def test_only_units_apart_are_joinable() -> None:
-    assert joinable(split("a b", "word"))
-    assert not joinable(split("我不 喜", "word"))
+    assert joinable(document("a b", "word"))
+    assert not joinable(document("我不 喜", "word"))
 
 
 def test_trial_masks_put_all_neighbours_beside_each_other() -> None:
@@ -191,7 +202,7 @@ def test_each_chunk_is_tokenised_once(
     classifiers: dict[str, HFClassifier], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = classifiers["bert"]
-    chunks = Chunks(split(TEXT, "word"), model, "[MASK]")
+    chunks = Chunks(document(TEXT, "word").units, model, "[MASK]")
     chunks.token_ids(trial_masks(7))
     asked: list[str] = []
     monkeypatch.setattr(model, "encode", lambda texts, special=True: asked.extend(texts) or [])
@@ -207,7 +218,7 @@ def test_each_chunk_is_tokenised_once(
 def test_longest_is_the_longest_of_all_masks(
     classifiers: dict[str, HFClassifier], mask: str
 ) -> None:
-    ablation = TextAblation(split("Neither beautifully funny 👍🏽 film", "word"),
+    ablation = TextAblation(document("Neither beautifully funny 👍🏽 film", "word"),
                             classifiers["bert"], mask)  # fmt: skip
     every = (np.arange(32)[:, None] >> np.arange(5) & 1).astype(bool)
     longest = max(len(ids) for ids in ablation.token_ids(every))
@@ -221,9 +232,9 @@ def test_longest_is_the_longest_of_all_masks(
 @pytest.mark.parametrize("text", [TEXT, LINES[4], "ab 👍🏽👩‍🔬 cd\u0301 e", *LINES[:3]])
 def test_token_units(classifiers: dict[str, HFClassifier], name: str, text: str) -> None:
     model = classifiers[name]
-    ablation = TokenAblation(text, model, DELETE)
-    n = len(ablation.units)
-    assert "".join(ablation.units.pieces) == text
+    ablation = TokenAblation(document(text, "token"), model, DELETE)
+    n = len(ablation.document.units)
+    assert "".join(ablation.document.units.pieces) == text
     full = model.encode([text])[0]
     assert ablation.token_ids(np.ones((1, n), bool)) == [full]
     # every token but the special ones and those of white space is in one unit
@@ -236,9 +247,9 @@ def test_token_units(classifiers: dict[str, HFClassifier], name: str, text: str)
 def test_token_masks_replace_ids_in_place(classifiers: dict[str, HFClassifier]) -> None:
     model = classifiers["bert"]
     text = "Neither beautifully"
-    ablation = TokenAblation(text, model, "[MASK]")
+    ablation = TokenAblation(document(text, "token"), model, "[MASK]")
     full = model.encode([text])[0]
-    n = len(ablation.units)
+    n = len(ablation.document.units)
     assert n == len(full) - 2 > 2
     for i in range(n):
         row = np.ones(n, bool)
@@ -252,14 +263,16 @@ def test_token_masks_replace_ids_in_place(classifiers: dict[str, HFClassifier]) 
 
 def test_bytes_of_one_emoji_are_masked_together(classifiers: dict[str, HFClassifier]) -> None:
     model = classifiers["robe"]
-    ablation = TokenAblation("a 👍 b", model, "<mask>")
-    assert ablation.units.features == ("a", "👍", "b")
+    ablation = TokenAblation(document("a 👍 b", "token"), model, "<mask>")
+    assert ablation.document.units.features == ("a", "👍", "b")
     ids = ablation.token_ids(np.array([[True, False, True]]))[0]
     assert ids.count(model.tokenizer.mask_token_id) == 1
     assert len(ids) < len(model.encode(["a 👍 b"])[0])
     assert ablation.longest().tolist() == [True, True, True]
     # six or more tokens in the place of an emoji's four bytes
-    longer = TokenAblation("a 👍 b", model, "one two three four five six").longest()
+    longer = TokenAblation(
+        document("a 👍 b", "token"), model, "one two three four five six"
+    ).longest()
     assert longer.tolist() == [False, False, False]
 
 
@@ -274,13 +287,13 @@ def test_llama_tokenizer(assets: Path, bert: Path) -> None:
     text = "Once upon a time, there was a 👍 girl.  She played."
     rng = np.random.default_rng(0)
     for mask in (replacement(None, model), DELETE, "..."):
-        words = TextAblation(split(text, "word"), model, mask)
-        masks = rng.random((20, len(words.units))) < 0.5
+        words = TextAblation(document(text, "word"), model, mask)
+        masks = rng.random((20, len(words.document.units))) < 0.5
         whole = [words.masked_text(row) for row in masks]
         assert words.token_ids(masks) == model.tokenizer(whole)["input_ids"]
-        tokens = TokenAblation(text, model, mask)
-        assert "".join(tokens.units.pieces) == text
-        ones = np.ones((1, len(tokens.units)), bool)
+        tokens = TokenAblation(document(text, "token"), model, mask)
+        assert "".join(tokens.document.units.pieces) == text
+        ones = np.ones((1, len(tokens.document.units)), bool)
         assert tokens.token_ids(ones) == model.encode([text])
     assert replacement(None, model) == "<unk>"
 
@@ -293,4 +306,4 @@ def test_token_units_need_offsets(bert: Path) -> None:
     with pytest.raises(
         BadInput, match=r"units='token' needs character offsets, .*use units='word'"
     ):
-        TokenAblation("a b", model, DELETE)
+        TokenAblation(document("a b", "token"), model, DELETE)

@@ -77,7 +77,7 @@ def test_equal_masked_texts_are_scored_once(bert: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         value.model,
         "_forward",
-        lambda batch, pad, side: scored.append(len(batch)) or forward(batch, pad, side),
+        lambda batch, *rest: scored.append(len(batch)) or forward(batch, *rest),
     )
     masks = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1]], dtype=bool)
     values = value(masks)
@@ -98,6 +98,7 @@ def test_attributes(bert: Path) -> None:
         "mask": "[MASK]",
         "model": str(bert),
         "target": "margin:Positive|negative",
+        "arguments": {},
     }
     json.dumps(value.subject)
     assert value.masked_text(np.array([True, False, True, False])) == "  Not [MASK]  at [MASK] "
@@ -265,14 +266,14 @@ def test_length_is_checked_again_at_every_call(
         ({"text": "Hello"}, "text has one word, 'Hello', so there is nothing to combine"),
         ({"text": "Not bad.", "units": "sentence"}, "one sentence, 'Not bad.', .* units='word'"),
         ({"text": "a", "units": "token"}, "one token, 'a', so there is nothing to combine"),
-        ({"text": b"Not bad"}, "text must be a string; got bytes"),
+        ({"text": b"Not bad"}, "text must be a string, several, .*; got bytes"),
         ({"text": "Not \ud800 bad"}, "text is not valid Unicode: .* at character 4; read the file"),
         ({"mask": 3}, "mask must be a string; got int"),
         ({"mask": ""}, "mask is the empty string"),
         ({"target": 1}, "target must be a string; got int"),
         ({"target": "logit:happy"}, "unknown label 'happy'; valid: negative, neutral, Positive"),
         ({"target": "positive"}, "unknown target 'positive'; valid: logit:LABEL, prob:LABEL"),
-        ({"units": "chapter"}, "unknown units 'chapter'; valid: word, sentence, token"),
+        ({"units": "chapter"}, "unknown units 'chapter'; valid: word, sentence, paragraph"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1; got 0"),
         ({"batch_size": 2.5}, "batch_size must be an integer of at least 1; got 2.5"),
         ({"model": "no/such/folder"}, "model folder 'no/such/folder' does not exist"),

@@ -83,8 +83,17 @@ class HFClassifier(HFModel):
         )
         return cls(loaded)
 
-    def logits(self, sequences: Sequence[Sequence[int]], *, batch_size: int = 32) -> FloatArray:
+    def logits(
+        self,
+        sequences: Sequence[Sequence[int]],
+        *,
+        batch_size: int = 32,
+        hidden: Sequence[Sequence[int]] | None = None,
+    ) -> FloatArray:
         """Return the logits of token-id sequences, float64 ``(m, labels)``, in the given order.
+
+        The positions in ``hidden``, a sequence for each, keep their place and are attended to by
+        none.
 
         Sequences are scored in batches of similar length, the longest first, each padded to its
         own longest. The result does not depend on order or batch size beyond rounding (1e-4): that
@@ -110,7 +119,12 @@ class HFClassifier(HFModel):
         out = np.empty((len(sequences), len(self.labels)))
 
         def forward(batch: list[int]) -> None:
-            out[batch] = self._forward([sequences[i] for i in batch], pad, side)
+            out[batch] = self._forward(
+                [sequences[i] for i in batch],
+                pad,
+                side,
+                () if hidden is None else [hidden[i] for i in batch],
+            )
 
         lengths = [len(ids) for ids in sequences]
         self._batches.run(lengths, forward, rows=batch_size, equal=not side)
@@ -134,7 +148,13 @@ class HFClassifier(HFModel):
             )
         return self._side
 
-    def _forward(self, batch: Sequence[Sequence[int]], pad: int, side: str) -> FloatArray:
+    def _forward(
+        self,
+        batch: Sequence[Sequence[int]],
+        pad: int,
+        side: str,
+        hidden: Sequence[Sequence[int]] = (),
+    ) -> FloatArray:
         import torch
 
         width = max(map(len, batch))
@@ -145,6 +165,8 @@ class HFClassifier(HFModel):
             where = slice(start, start + len(sequence))
             ids[row, where] = sequence
             attention[row, where] = 1
+            if hidden:
+                attention[row, [start + position for position in hidden[row]]] = 0
         inputs = {"input_ids": ids, "attention_mask": attention}
         if self._types:
             inputs["token_type_ids"] = np.zeros_like(ids)

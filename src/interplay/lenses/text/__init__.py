@@ -1,5 +1,7 @@
-"""Texts: words, sentences or tokens are masked, a classifier says what that does."""
+"""Texts and prompts: their parts are masked, a classifier or a language model says what that does."""
 
-from interplay.lenses.text.value import TextValueFunction, text
+from interplay.lenses.text.response_value import ResponseValueFunction
+from interplay.lenses.text.text import text
+from interplay.lenses.text.value import TextValueFunction
 
-__all__ = ["TextValueFunction", "text"]
+__all__ = ["ResponseValueFunction", "TextValueFunction", "text"]

@@ -8,9 +8,11 @@ text are those of its words in a row. Whether that holds is not assumed: see :cl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from interplay.lenses.text.document import Document, breaks
 from interplay.lenses.text.units import Units
 from interplay.models.hf_classifier import HFClassifier
 from interplay.value_function import BoolArray
@@ -29,7 +31,7 @@ class Chunks:
     units : Units
         Units that are separated by white space.
     mask : str or None
-        What replaces a unit; None deletes it with the white space after it.
+        What replaces a unit; None deletes it, as :meth:`Document.render` does.
     """
 
     def __init__(self, units: Units, model: HFClassifier, mask: str | None) -> None:
@@ -75,17 +77,27 @@ class Chunks:
             ]
             return [*row, self._space[-1]]
         row = []
-        space = self._lead if keep[0] else ""
+        space = self._lead
         for core, after, kept in zip(self._cores, self._space, keep, strict=True):
             if kept:
                 row.append(space + core)
                 space = after
-        return [*row, space]
+            elif row and breaks(after) > breaks(space):
+                space = after
+        if row:
+            return [*row, self._space[-1]]
+        nothing = self._lead + self._space[-1]
+        return [nothing if self._lead else nothing.lstrip()]
 
 
-def joinable(units: Units) -> bool:
-    """Whether white space separates all units, without which chunks are not worth trying."""
-    return all(a[1] < b[0] for a, b in zip(units.cores, units.cores[1:], strict=False))
+def joinable(document: Document) -> bool:
+    """Whether only white space stands between the units; else chunks are not worth trying."""
+    cores, text = document.units.cores, document.text
+    lead, tail = text[: cores[0][0]], text[cores[-1][1] :]
+    if lead.strip() or tail.strip() or document.fields is not None:
+        return False
+    gaps = [text[a[1] : b[0]] for a, b in pairwise(cores)]
+    return all(gap and not gap.strip() for gap in gaps)
 
 
 def trial_masks(n: int) -> BoolArray:

@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from interplay.errors import BadInput, unknown
+from interplay.lenses.text.paragraphs import paragraphs
 from interplay.lenses.text.sentences import sentences
 from interplay.lenses.text.words import words
 
 Span = tuple[int, int]
-SPLITTERS: dict[str, Callable[[str], list[Span]]] = {"word": words, "sentence": sentences}
+SPLITTERS: dict[str, Callable[[str], list[Span]]] = {
+    "word": words,
+    "sentence": sentences,
+    "paragraph": paragraphs,
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Units:
     ----------
     text : str
     kind : str
-        ``"word"``, ``"sentence"`` or ``"token"``.
+        ``"word"``, ``"sentence"``, ``"token"``, ...
     cores : tuple of (start, end)
         Character offsets of each unit without surrounding white space, in order, not overlapping.
     """
@@ -59,7 +64,7 @@ class Units:
 
 
 def split(text: str, units: str) -> Units:
-    """Split ``text`` into words or sentences (see :func:`words` and :func:`sentences`).
+    """Split ``text`` into words, sentences or paragraphs.
 
     Raises BadInput for an unknown unit.
 
@@ -100,7 +105,11 @@ def check_units(units: Units) -> None:
             f"text holds {what} ({len(units.text)} characters); give a text of at least two units"
         )
     if len(units) == 1:
-        finer = {"sentence": "units='word'", "word": "units='token'"}.get(units.kind)
+        finer = {
+            "paragraph": "units='sentence'",
+            "sentence": "units='word'",
+            "word": "units='token'",
+        }.get(units.kind)
         raise BadInput(
             f"text has one {units.kind}, {_shorten(units.features[0])!r}, so there is nothing to "
             f"combine; give a longer text{f' or a finer unit, {finer}' if finer else ''}"
