@@ -156,6 +156,130 @@ def save_roberta(folder: Path) -> Path:
     return folder
 
 
+# Networks of each family with random weights, wide enough that log-probabilities differ.
+CAUSAL = {
+    "llama": ("Llama", {"num_key_value_heads": 2}),
+    "gpt2": ("GPT2", {}),
+    "neox": ("GPTNeoX", {}),
+    "qwen2": ("Qwen2", {"num_key_value_heads": 2}),
+    "mistral": ("Mistral", {"num_key_value_heads": 2, "sliding_window": 8}),
+    "opt": ("OPT", {"ffn_dim": 64, "word_embed_proj_dim": 32}),
+    "bloom": ("Bloom", {}),
+}
+SEQ2SEQ = {
+    "t5": ("T5", {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}),
+    "bart": (
+        "Bart",
+        {
+            "d_model": 32,
+            "encoder_layers": 2,
+            "decoder_layers": 2,
+            "encoder_attention_heads": 4,
+            "decoder_attention_heads": 4,
+            "encoder_ffn_dim": 64,
+            "decoder_ffn_dim": 64,
+        },
+    ),
+}
+
+
+def byte_level(folder: Path, *, ends: bool = False, template: str | None = None) -> int:
+    """Save a byte-level BPE tokenizer without mask and padding; return its vocabulary's size."""
+    import tokenizers
+    import transformers
+    from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        LINES,
+        trainers.BpeTrainer(
+            vocab_size=400,
+            special_tokens=["<s>", "</s>", "<user>", "<assistant>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>" if ends else "<s> $A", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    saved = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        model_input_names=["input_ids", "attention_mask"],
+    )
+    saved.chat_template = template
+    saved.save_pretrained(folder)
+    size: int = tokenizer.get_vocab_size()
+    return size
+
+
+def save_causal(
+    folder: Path,
+    family: str,
+    *,
+    template: str | None = None,
+    ends: bool = False,
+    positions: int = 128,
+    **settings: object,
+) -> Path:
+    """A causal language model of a family, with a byte-level tokenizer and no padding token."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    name, own = CAUSAL[family]
+    size = byte_level(folder, template=template, ends=ends)
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=size,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=positions,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=None,
+        **{**own, **settings},
+    )
+    torch.manual_seed(4)
+    head = "LMHeadModel" if family == "gpt2" else "ForCausalLM"
+    getattr(transformers, f"{name}{head}")(config).save_pretrained(folder)
+    return folder
+
+
+def save_seq2seq(folder: Path, family: str) -> Path:
+    """An encoder-decoder of a family: a tokenizer that ends its texts, as those models have."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    name, own = SEQ2SEQ[family]
+    size = byte_level(folder, ends=True)
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=size,
+        max_position_embeddings=128,
+        init_std=0.3,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+        decoder_start_token_id=2,
+        forced_eos_token_id=None,
+        **own,
+    )
+    torch.manual_seed(5)
+    network = getattr(transformers, f"{name}ForConditionalGeneration")(config)
+    with torch.no_grad():
+        for weights in network.parameters():
+            if weights.ndim > 1:
+                weights.normal_(std=0.3)
+    network.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a BERT classifier."""
