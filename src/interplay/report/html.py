@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-SUBJECTS = {"text": "subject_text.html", "callable": "subject_callable.html"}
+SUBJECTS = {
+    "text": "subject_text.html",
+    "image": "subject_image.html",
+    "callable": "subject_callable.html",
+}
 """How the features themselves are drawn, by the kind of subject: one template for each."""
 
 LISTED = 20

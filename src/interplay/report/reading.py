@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from interplay.errors import BadInput
+from interplay.report.drawing import Drawing, drawing
 from interplay.report.numbers import Scale, count, duration, elide, percent
 
 FORMAT = "interplay.run"
@@ -123,7 +124,11 @@ class Reading:
 
     @cached_property
     def kind(self) -> str:
-        """``"text"`` where the subject is a text that says where its units are; ``"callable"``."""
+        """``"text"`` where the subject is a text that says where its units are; ``"image"`` where
+        it is a picture that says where its regions are; ``"callable"``.
+        """
+        if self.drawing is not None:
+            return "image"
         if self.subject.get("kind") != "text":
             return "callable"
         text, spans = self.subject.get("text"), self.subject.get("spans")
@@ -131,9 +136,20 @@ class Reading:
             return "callable"
         return "text" if _in_order(spans, len(text)) else "callable"
 
+    @cached_property
+    def drawing(self) -> Drawing | None:
+        """What is drawn of an image; None for every other subject."""
+        if self.subject.get("kind") != "image":
+            return None
+        found = drawing(self.subject, len(self.features))
+        caption, spans = str(self.subject.get("caption")), self.subject.get("spans") or []
+        return found if _in_order(spans, len(caption)) else None
+
     @property
     def noun(self) -> str:
         """What one feature is called: ``"word"``, ``"sentence"``, ..., or ``"feature"``."""
+        if self.subject.get("kind") == "image":  # its units say how many: "patches:4x4"
+            return "feature" if self.subject.get("caption") else "region"
         return str(self.subject.get("units") or "feature")
 
     @property
@@ -149,16 +165,15 @@ class Reading:
     @cached_property
     def pieces(self) -> list[Piece]:
         """The text, cut at its units: the pieces joined are the text, character for character."""
-        text, done = str(self.subject["text"]), 0
-        pieces: list[Piece] = []
-        for feature, (start, end) in enumerate(self.subject["spans"]):
-            if start > done:
-                pieces.append(Piece(text[done:start], None))
-            pieces.append(Piece(text[start:end], feature))
-            done = end
-        if done < len(text):
-            pieces.append(Piece(text[done:], None))
-        return pieces
+        return _cut(str(self.subject["text"]), self.subject["spans"], 0)
+
+    @cached_property
+    def words(self) -> list[Piece]:
+        """The caption of an image, cut at its words, where they are features: after the regions."""
+        spans = self.subject.get("spans") or []
+        if self.drawing is None or not spans:
+            return []
+        return _cut(str(self.subject["caption"]), spans, len(self.drawing.shapes))
 
     # ---- how far to trust it, and what it cost
 
@@ -406,6 +421,8 @@ class Reading:
             ("target", self.target),
             ("value function", subject.get("name")),
             ("model", subject.get("model")),
+            ("units", subject.get("units") if self.kind == "image" else None),
+            ("captions", " · ".join(map(str, subject.get("captions") or []))),
             (f"ablated {self.noun}s become", subject.get("mask")),
             ("budget", config.get("budget")),
             (
@@ -428,6 +445,20 @@ def bare(word: str) -> str:
     ('bad', '...')
     """
     return word.strip(".,;:!?…()\"“”‘’'") or word
+
+
+def _cut(text: str, spans: Sequence[Sequence[int]], first: int) -> list[Piece]:
+    """A text cut at the spans of its features, which are numbered from ``first`` on."""
+    pieces: list[Piece] = []
+    done = 0
+    for feature, (start, end) in enumerate(spans, first):
+        if start > done:
+            pieces.append(Piece(text[done:start], None))
+        pieces.append(Piece(text[start:end], feature))
+        done = end
+    if done < len(text):
+        pieces.append(Piece(text[done:], None))
+    return pieces
 
 
 def _in_order(spans: Sequence[Sequence[int]], length: int) -> bool:

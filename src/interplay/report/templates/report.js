@@ -24,7 +24,7 @@
   let pinned = null;
   let active = 0;
 
-  const name = (i) => (units[i].querySelector("bdi") || units[i]).textContent;
+  const name = (i) => units[i].dataset.name || (units[i].querySelector("bdi") || units[i]).textContent;
   const element = (tag, text, cls) => {
     const made = document.createElement(tag);
     if (text !== undefined) made.textContent = text;
