@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ def test_nothing_is_lost(text: str, units: str) -> None:
         return
     assert made.render([None] * len(made.features)) == [("", text)]
     cores = made.units.cores
-    assert all(a[1] <= b[0] for a, b in zip(cores, cores[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(cores))
     inside = "".join(made.units.features)
     outside = text
     for name in made.units.features:
@@ -172,7 +173,9 @@ def test_spans_of_ones_own() -> None:
 
 def test_nested_units() -> None:
     made = document(FACTS, "sentence+word", question="Who?")
-    assert made.group_names == ("Ada is here.", "Bob is not.", "Cyd is late.", "Dan left.")
+    assert made.nesting is not None
+    assert made.nesting.names == ("Ada is here.", "Bob is not.", "Cyd is late.", "Dan left.")
+    assert document(FACTS, "word").nesting is None
     assert made.groups == ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10))
     for units in ("word+sentence", "sentence+field", "word+token"):
         with pytest.raises(BadInput, match="must name a coarse and a finer unit"):
@@ -207,7 +210,9 @@ PERSON = '{\n  "name": "Ada",\n  "born": {"year": 1815, "city": "London"},\n  "t
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Value functions from what a run says of its subject: for replays, and for what is done with runs."""
+"""Value functions from what a run says of its subject: for replays, and actions on runs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from interplay.errors import BadInput
+from interplay.groups import regrouped
 
 KINDS = ("text", "image")
 """Kinds of subjects whose value functions can be made from a run file alone."""
 
 
 def value_function_of(
-    subject: Mapping[str, Any], targets: Sequence[str], **changes: Any
+    subject: Mapping[str, Any],
+    targets: Sequence[str],
+    features: Sequence[str] = (),
+    **changes: Any,
 ) -> Callable[..., Any]:
     """Make the value function of a run again.
 
@@ -22,6 +26,8 @@ def value_function_of(
         what the run says of its subject.
     targets
         names of the run's targets.
+    features
+        names of its features, needed where they are groups of the lens's own.
     **changes
         arguments of the lens that shall be others than the run's, such as ``text`` or ``model``.
 
@@ -44,21 +50,21 @@ def value_function_of(
             "the texts of this run were judged by a Python function, which is not in the file: "
             "pass the value function"
         )
+    if kind == "image":
+        from interplay.lenses.image import remade
+
+        return regrouped(remade(subject, targets, **changes), subject, features)
     arguments: dict[str, Any] = {
         "model": str(subject["model"]),
         "target": list(targets),
         **_decoded(given or {}),
     }
-    if kind == "image":
-        from interplay.lenses.image import image
-
-        return image(**arguments | changes)
     from interplay.lenses.text import text
 
     if given is None:  # runs of before arguments were told
         arguments |= {"units": str(subject["units"]), "mask": subject["mask"]}
     arguments.setdefault("text", subject["text"])
-    return text(**arguments | changes)
+    return regrouped(text(**arguments | changes), subject, features)
 
 
 def _decoded(arguments: Mapping[str, Any]) -> dict[str, Any]:

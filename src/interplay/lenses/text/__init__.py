@@ -1,4 +1,4 @@
-"""Texts and prompts: their parts are masked, a classifier or a language model says what that does."""
+"""Texts and prompts: parts are masked, a classifier or a language model says what that does."""
 
 from interplay.lenses.text.response_value import ResponseValueFunction
 from interplay.lenses.text.text import text

@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 from interplay.errors import BadInput, unknown
+from interplay.groups import Nesting
 from interplay.lenses.text.fields import Fields
 from interplay.lenses.text.units import SPLITTERS, Units, check_units
-from interplay.models.language import Prompt
 
 Span = tuple[int, int]
 
@@ -48,7 +48,6 @@ class Document:
         A chat's, in order; of a plain text one.
     groups : tuple of tuple of int
         The coarser units of nested ones (``"sentence+word"``), as indices of units; else empty.
-    group_names : tuple of str
     group_cores : tuple of (start, end)
     """
 
@@ -67,8 +66,12 @@ class Document:
         return any(message.role for message in self.messages)
 
     @property
-    def group_names(self) -> tuple[str, ...]:
-        return tuple(self.text[start:end] for start, end in self.group_cores)
+    def nesting(self) -> Nesting | None:
+        """The coarser units of nested ones."""
+        if not self.groups:
+            return None
+        names = tuple(self.text[start:end] for start, end in self.group_cores)
+        return Nesting(self.groups, names, self.group_cores)
 
     @property
     def features(self) -> tuple[str, ...]:

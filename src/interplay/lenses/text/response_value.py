@@ -33,8 +33,8 @@ class ResponseValueFunction:
         The q targets, such as ``("logprob", "margin:yes|no")``: all from the same calls.
     responses : tuple of Response
         What is scored: the given or the model's own response, answers that targets name.
-    nesting : tuple of tuple of int
-        The coarser units of nested ones, as indices of features; absent for others.
+    nesting : Nesting
+        The coarser units of nested ones; None for others.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class ResponseValueFunction:
         self._max_new_tokens = max_new_tokens
         document = ablation.document
         self.features = document.features
+        self.nesting = document.nesting
         full = np.ones((1, len(self.features)), dtype=bool)
         self._full: Query = ablation.queries(full)[0]
         self._fix(wanted, response)

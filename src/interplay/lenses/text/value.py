@@ -35,6 +35,8 @@ class TextValueFunction:
         How many masks it likes to see in one call: a few batches of the model.
     fingerprint : str
         Digest of model, text, units, mask and target.
+    nesting : Nesting
+        The coarser units of nested ones; None for others.
     subject : dict
         What is explained, for reports.
     """
@@ -54,6 +56,7 @@ class TextValueFunction:
         self.batch_size = BATCHES_PER_CALL * batch_size
         document = ablation.document
         self.features = document.features
+        self.nesting = document.nesting
         self._check_worst()
         if not wanted:
             full = self._logits(np.ones((1, len(self.features)), dtype=bool))[0][0]
