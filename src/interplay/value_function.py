@@ -30,6 +30,9 @@ class Measured:
         unknown. A mean over k random prompts has the variance of one prompt over k.
     tokens, usd
         float ``(m,)``: what each evaluation cost; None where it has no such price.
+    failure
+        why rows of ``values`` are missing (NaN). The others are kept; then the run raises this, or
+        ends where it is a :class:`~interplay.errors.BudgetExceeded`.
 
     Examples
     --------
@@ -41,6 +44,7 @@ class Measured:
     noise_var: ArrayLike | None = None
     tokens: ArrayLike | None = None
     usd: ArrayLike | None = None
+    failure: Exception | None = None
 
 
 @runtime_checkable
@@ -70,6 +74,9 @@ class ValueFunction(Protocol):
     ``forecast(masks)``
         a mapping from ``"tokens"``, ``"usd"`` or ``"seconds"`` to the ``(low, high)`` that
         evaluating these masks will cost in all; cheap, without a call of the model
+    ``allow(usd=, tokens=)``
+        called before each batch with what the budget still allows of them, None where it sets no
+        limit; for value functions that keep to it request by request
     ``nesting``
         a :class:`interplay.groups.Nesting` where the features lie in larger ones, words in
         sentences: :func:`interplay.explain` then finds the sentences that matter first, and what

@@ -18,7 +18,8 @@ class Answer:
     """The values of one batch, float64 ``(m, q)``, perhaps not finite, and what goes with them.
 
     ``noise_var`` is float64 ``(m, q)``, ``tokens`` and ``usd`` float64 ``(m,)``, or None where the
-    value function does not say; ``seconds`` is what it took for the whole batch.
+    value function does not say; ``seconds`` is what it took for the whole batch; ``failure`` is why
+    values are missing.
     """
 
     values: FloatArray
@@ -26,6 +27,7 @@ class Answer:
     tokens: FloatArray | None
     usd: FloatArray | None
     seconds: float
+    failure: Exception | None = None
 
     @classmethod
     def of(cls, told: object, m: int, seconds: float) -> Self:
@@ -35,8 +37,12 @@ class Answer:
         values = check_values(told.values, m, source=_SOURCE, finite=False).reshape(m, -1)
         noise = None
         if told.noise_var is not None:
-            noise = check_values(told.noise_var, m, source="noise_var of the value function")
-            noise = noise.reshape(m, -1)
+            noise = check_values(
+                told.noise_var,
+                m,
+                source="noise_var of the value function",
+                finite=told.failure is None,
+            ).reshape(m, -1)
             if noise.shape != values.shape or (noise < 0).any():
                 raise BadInput(
                     f"noise_var of the value function must be variances, at least 0, of the shape "
@@ -48,14 +54,22 @@ class Answer:
             _price(told.tokens, m, "tokens"),
             _price(told.usd, m, "usd"),
             seconds,
+            told.failure,
         )
 
     def only(self, rows: BoolArray) -> Answer:
-        """Return some of the rows, with their share of the seconds."""
-        noise, tokens, usd = (
-            None if part is None else part[rows] for part in (self.noise_var, self.tokens, self.usd)
-        )
+        """Return some of the rows, with their share of the seconds.
+
+        Where others have failed these get their tokens and usd too: it was paid, and a run that
+        goes on from what is stored must count it.
+        """
+        noise = None if self.noise_var is None else self.noise_var[rows]
         share = float(rows.mean()) if len(rows) else 0.0
+        lost = (~rows).astype(np.float64) if self.failure is not None else np.zeros(len(rows))
+        tokens, usd = (
+            None if paid is None else paid[rows] + float(paid @ lost) / max(int(rows.sum()), 1)
+            for paid in (self.tokens, self.usd)
+        )
         return Answer(self.values[rows], noise, tokens, usd, self.seconds * share)
 
 

@@ -168,6 +168,15 @@ class Meter:
         """Whether anything but calls is limited, so that it matters what one call costs."""
         return any(getattr(self.budget, kind) is not None for kind in KINDS[1:])
 
+    def left(self, kind: str) -> float | None:
+        """Return how much of a kind the budget still allows, None where it does not limit it.
+
+        >>> Meter(Budget(usd=5.0), usd=1.5).left("usd"), Meter().left("usd")
+        (3.5, None)
+        """
+        limit = getattr(self.budget, kind)
+        return None if limit is None else max(limit - getattr(self, kind), 0.0)
+
     def affords(self, count: int, forecast: Mapping[str, Range]) -> int:
         """Return how many of ``count`` further evaluations the budget allows.
 

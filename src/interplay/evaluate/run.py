@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BackendError, BadInput, InterplayError, StoreError
+from interplay.errors import BackendError, BadInput, BudgetExceeded, InterplayError, StoreError
 from interplay.evaluate.answer import Answer
 from interplay.evaluate.budget import Meter, forecast
 from interplay.evaluate.evaluation import Evaluation, noise_of_means
@@ -84,6 +84,8 @@ def evaluate(
         one than that whose evaluations the store holds under its fingerprint.
     BackendError
         the value function raised; its exception is the cause of this one.
+    Exception
+        the ``failure`` that a :class:`~interplay.value_function.Measured` told.
     StoreError
         a batch could not be stored.
 
@@ -264,8 +266,11 @@ class _Run:
                 self.keep(replicate, rows[~absent], _first(one, hits))
                 self.reused += hits
                 self.meter.add(hits, *_prices(_first(one, hits)))
-            if absent.any():
-                self.call(replicate, rows[absent])
+        for replicate, absent in enumerate(missing[:, :k]):
+            if absent.any() and not self.call(replicate, rows[absent]):
+                stopped = SPENT
+                k = self.complete(rows)
+                break
         self.done += k
         if k:
             elapsed = time.perf_counter() - self.began
@@ -284,12 +289,24 @@ class _Run:
             told = {kind: (low * wanted, high * wanted) for kind, (low, high) in prices.items()}
         return self.spent_with(stored).affords(wanted, told)
 
-    def call(self, replicate: int, rows: IndexArray) -> None:
+    def complete(self, rows: IndexArray) -> int:
+        """How many of the rows, from the first on, have all their values."""
+        if self.values is None:
+            return 0
+        there = np.isfinite(self.values[:, rows]).all(axis=(0, 2))
+        return len(rows) if there.all() else int(np.argmin(there))
+
+    def call(self, replicate: int, rows: IndexArray) -> bool:
+        """Evaluate and keep what comes; False where the value function met the budget."""
         masks = self.masks[rows]
         answer = self.ask(rows)
         finite = np.isfinite(answer.values).min(axis=1)
         if finite.any():
             self.keep(replicate, rows[finite], self.put(replicate, masks[finite], answer, finite))
+        if isinstance(answer.failure, BudgetExceeded):
+            return False
+        if answer.failure is not None:
+            raise self.failed(answer.failure, rows) from answer.failure.__cause__
         if not finite.all():
             bad = int(np.argmin(finite))
             raise BadInput(
@@ -301,23 +318,34 @@ class _Run:
         self.check_prices(answer)
         if not self.meter.foretold:
             self.foretell_from_first_batch()
+        return True
+
+    def failed(self, error: Exception, rows: IndexArray) -> InterplayError:
+        """Return what to raise for an error of the value function: it says what is kept."""
+        if isinstance(error, InterplayError):
+            error.add_note(self.saved())
+            return error
+        return BackendError(
+            f"the value function raised {type(error).__name__} on a batch of {len(rows)} masks "
+            f"(rows {self.asked_as[rows[0]]} to {self.asked_as[rows[-1]]} of masks): {error}. "
+            f"{self.saved()}"
+        )
 
     def ask(self, rows: IndexArray) -> Answer:
         """Call the value function, time it, check what it says."""
         masks = self.masks[rows]
         began = time.perf_counter()
         try:
+            if hasattr(self.value_function, "allow"):
+                kinds = ("usd", "tokens")
+                self.value_function.allow(**{kind: self.meter.left(kind) for kind in kinds})
             # a copy: what the value function does to its argument must not reach the store
             told = getattr(self.value_function, "measure", self.value_function)(masks.copy())
-        except InterplayError as error:
-            error.add_note(self.saved())
-            raise
         except Exception as error:
-            raise BackendError(
-                f"the value function raised {type(error).__name__} on a batch of {len(rows)} masks "
-                f"(rows {self.asked_as[rows[0]]} to {self.asked_as[rows[-1]]} of masks): {error}. "
-                f"{self.saved()}"
-            ) from error
+            failure = self.failed(error, rows)
+            if failure is error:
+                raise
+            raise failure from error
         seconds = time.perf_counter() - began
         try:
             answer = Answer.of(told, len(rows), seconds)
