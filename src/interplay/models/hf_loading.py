@@ -115,8 +115,34 @@ def load(
     if dtype is None and _is_gpu(device):
         dtype = dtype_on_gpu
     network, source, options, where = _network(name, auto, kinds, what, device, dtype)
-    import transformers
+    tokenizer = _read_tokenizer(name, source, options)
+    digest = hashlib.sha256(f"{_content(source)} {dtype or 'float32'}".encode()).hexdigest()
+    return Loaded(
+        network=network.to(where).eval(),
+        tokenizer=tokenizer,
+        name=name,
+        fingerprint=digest[:32],
+        device=where,
+        max_tokens=_token_limit(network, tokenizer),
+    )
 
+
+def load_tokenizer(name: str) -> Any:
+    """Load the tokenizer of a model without its network.
+
+    Raises
+    ------
+    BadInput, MissingExtra
+    """
+    source, local = _source(name)
+    return _read_tokenizer(name, source, {"local_files_only": local, "trust_remote_code": False})
+
+
+def _read_tokenizer(name: str, source: str, options: dict[str, Any]) -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("transformers", "hf") from error
     try:
         with _quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
@@ -131,15 +157,7 @@ def load(
             f"the tokenizer of {name!r} knows nothing but special tokens: its vocabulary file "
             "is missing. Save it beside the model with tokenizer.save_pretrained()"
         )
-    digest = hashlib.sha256(f"{_content(source)} {dtype or 'float32'}".encode()).hexdigest()
-    return Loaded(
-        network=network.to(where).eval(),
-        tokenizer=tokenizer,
-        name=name,
-        fingerprint=digest[:32],
-        device=where,
-        max_tokens=_token_limit(network, tokenizer),
-    )
+    return tokenizer
 
 
 def load_images(
