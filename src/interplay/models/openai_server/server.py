@@ -1,0 +1,583 @@
+"""A language model behind a server that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from interplay.errors import BackendError, BadInput, InterplayError, unknown
+from interplay.models import responses as tokenized
+from interplay.models.language import Generated, Prompt, Query, Response, Scored, Span
+from interplay.models.openai_server import alignment
+from interplay.models.openai_server.connection import Connection, Options, Outcome, Request
+from interplay.models.openai_server.key import Key
+from interplay.models.openai_server.ledger import Cap, Ledger, Prices
+from interplay.models.openai_server.limits import Pace
+from interplay.models.openai_server.payload import (
+    CHAT,
+    COMPLETIONS,
+    Content,
+    Way,
+    Writer,
+    echoed,
+    generated,
+    likeliest,
+)
+from interplay.models.openai_server.probe import MODES, Probe, Probed, same_ids
+
+OPENAI = "https://api.openai.com/v1"
+# One batch of the evaluation loop is many rounds of requests: its last round waits for stragglers.
+ROUNDS_PER_BATCH = 16
+
+
+class OpenAIServer:
+    """A model behind OpenAI's API or a server like it: vLLM, llama.cpp and others.
+
+    Made by :meth:`connect`. A :class:`~interplay.models.language.LanguageModel`.
+
+    Attributes
+    ----------
+    name : str
+        ``openai:NAME``.
+    fingerprint : str
+        Digest of the server's host and path, the model's name, the way of scoring and the
+        tokenizer. No key is in it.
+    batch_size : int
+        How many prompts it likes to be given at once.
+    max_tokens : int or None
+        The longest prompt and response together, where the server says.
+    ledger : Ledger
+        What all requests so far have cost.
+    mode : str
+        How prompts are scored: ``echo``, ``prompt_logprobs``, ``labels`` or ``text``.
+    """
+
+    def __init__(
+        self, connection: Connection, writer: Writer, probe: Probe, mode: str, chat: bool
+    ) -> None:
+        options = connection.options
+        self.name = f"openai:{options.model}"
+        self.base_url = options.base_url
+        self.ledger = connection.ledger
+        self.batch_size = ROUNDS_PER_BATCH * connection.pace.concurrency
+        self._connection, self._writer, self._probe = connection, writer, probe
+        self._tokenizer = probe.tokenizer
+        self._wanted = mode
+        self._probed: dict[bool, Probed] = {}
+        self._ratios: list[float] = []  # tokens over their bound, of answers so far
+        self._warned = False
+        self.max_tokens = probe.models()
+        self.mode = self._ready(chat).way.kind
+        url = urlsplit(options.base_url)
+        identity = {
+            "server": f"{url.hostname}:{url.port or ''}{url.path}",
+            "model": options.model,
+            "way": str(self._ready(chat).way),
+            "tokenizer": _tokenizer_digest(self._tokenizer),
+            "version": 1,
+        }
+        text = json.dumps(identity, sort_keys=True)
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @classmethod
+    def connect(
+        cls,
+        name: str,
+        *,
+        base_url: str = OPENAI,
+        api_key_env: str = "OPENAI_API_KEY",
+        mode: str = "auto",
+        chat: bool = False,
+        tokenizer: Any = None,
+        concurrency: int = 32,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        timeout: float = 120.0,
+        connect_timeout: float = 10.0,
+        max_attempts: int = 8,
+        usd_per_million: tuple[float, float] | None = None,
+        max_usd: float | None = None,
+        tolerance: float = 0.01,
+        seed: int = 0,
+    ) -> Self:
+        """Connect, and find out with a few tiny requests what the server can do.
+
+        Parameters
+        ----------
+        name : str
+            The model's name there, with or without ``openai:`` before it.
+        base_url : str
+            What comes before ``/completions``; most often it ends in ``/v1``.
+        api_key_env : str
+            The environment variable that holds the key. It may be unset for servers without keys.
+        mode : str
+            ``"echo"`` (completions with ``echo``), ``"prompt_logprobs"`` (vLLM), ``"labels"`` (the
+            most likely first tokens: single-token labels alone), ``"text"`` (no
+            log-probabilities), or ``"auto"``: the first of these that works.
+        chat : bool
+            Whether the prompts will be chats; they are tried out when the first one comes
+            otherwise.
+        tokenizer : str, Path or tokenizer, optional
+            The model's tokenizer (a folder, ``hf:OWNER/NAME``, or an object of transformers).
+            Prompts and responses are then sent as token ids, and chats as its template makes them.
+        concurrency : int
+            The most requests in flight.
+        requests_per_minute, tokens_per_minute : float, optional
+            Limits of the account.
+        timeout, connect_timeout : float
+            Seconds that an answer, and a connection, may take.
+        max_attempts : int
+            How often one request is sent at most.
+        usd_per_million : (float, float), optional
+            USD for a million tokens of prompts, and of completions.
+        max_usd : float, optional
+            What this connection may spend in all, the first tiny requests included.
+        tolerance : float
+            How much log-probabilities of the same text may differ, in nats.
+        seed : int
+            Of the waiting times between attempts.
+
+        Raises
+        ------
+        BadInput
+            A wrong option, address, name or key.
+        BackendError
+            The server cannot be reached, or its log-probabilities are not to be trusted.
+        MissingExtra
+            If httpx2 is not installed.
+
+        Examples
+        --------
+        >>> model = OpenAIServer.connect(
+        ...     "llama", base_url="http://127.0.0.1:8000/v1"
+        ... )  # doctest: +SKIP
+        >>> model.mode  # doctest: +SKIP
+        'echo'
+        """
+        if mode not in MODES:
+            raise unknown("mode", mode, MODES)
+        model = _name(name)
+        prices = Prices.of(usd_per_million)
+        if max_usd is not None:
+            _positive("max_usd", max_usd)
+            if prices is None:
+                raise BadInput("max_usd needs prices: pass usd_per_million=(prompt, completion)")
+        ledger = Ledger(prices)
+        options = Options(
+            base_url=_url(base_url),
+            model=model,
+            key=Key.from_environment(api_key_env),
+            connect_timeout=_positive("connect_timeout", connect_timeout),
+            read_timeout=_positive("timeout", timeout),
+            max_attempts=_count("max_attempts", max_attempts),
+            seed=seed,
+        )
+        pace = Pace(_count("concurrency", concurrency), requests_per_minute, tokens_per_minute)
+        _positive("tolerance", tolerance)
+        reader = _tokenizer(tokenizer)
+        connection = Connection(options, pace, ledger, Cap(ledger, max_usd))
+        writer = Writer(model)
+        try:
+            return cls(connection, writer, Probe(connection, writer, reader, tolerance), mode, chat)
+        except BaseException:
+            connection.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"OpenAIServer({self.name!r}, base_url={self.base_url!r}, mode={self.mode!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; nothing more can be asked."""
+        self._connection.close()
+
+    def allow(self, *, usd: float | None = None, tokens: float | None = None) -> None:
+        """Let so much more be spent from now on, at most; None is no limit.
+
+        A request that could pass it, with all those in flight, is not sent: its row is NaN, and the
+        ``failure`` a :class:`~interplay.errors.BudgetExceeded`.
+
+        Raises
+        ------
+        BadInput
+            ``usd`` without prices.
+        """
+        self._connection.cap.allow(usd, tokens)
+
+    def read(self, prompts: Sequence[Prompt]) -> list[Query]:
+        """Return the prompts: the server tokenises them."""
+        return list(prompts)
+
+    def fix(self, query: Query, text: str) -> Response:
+        """Return ``text`` with the characters of each of its tokens; asks the server once.
+
+        Raises
+        ------
+        BadInput
+            It shares a token with the prompt, or this server cannot score it.
+        """
+        prompt = _prompt(query)
+        probed = self._ready(prompt.chat)
+        if not text:
+            raise BadInput("a response must have at least one character to be scored; got ''")
+        if probed.way.kind == "text":
+            raise BadInput(
+                f"{self._connection.options.where} tells no log-probabilities, so no response can "
+                "be scored. Use a target that reads the generated text (similarity, or a "
+                f"callable).{_why(probed)}"
+            )
+        if probed.way.kind == "labels":
+            return self._label(prompt, text, probed)
+        if self._tokenizer is not None:
+            before = self._ids(prompt)
+            return tokenized.fixed(self._tokenizer, before, text, name=self.name)
+        request = self._writer.score(probed.way, *self._content(prompt, text, probed.way))
+        spans, ids, _ = self._scores(prompt, text, probed, self._once(request))
+        return Response(text, ids, tuple(spans))
+
+    def respond(self, query: Query, *, max_tokens: int) -> Response:
+        """Return the model's own most likely response, without its end token.
+
+        Raises
+        ------
+        BadInput
+            It answers with nothing.
+        """
+        prompt = _prompt(query)
+        way = self._ready(prompt.chat).way
+        content = self._content(prompt, "", way)[0]
+        text = generated(way, self._once(self._writer.text(way, content, max_tokens)))
+        if not text.strip():
+            raise BadInput(f"the response of {self.name!r} to this prompt is empty")
+        if way.scores:
+            return self.fix(prompt, text)
+        return Response(text, (), ((0, len(text)),))
+
+    def score(self, queries: Sequence[Query], responses: Sequence[Response]) -> Scored:
+        """Return the log-probabilities of each response after each query.
+
+        Equal prompts are asked once. Rows that were not answered are NaN; ``failure`` says why.
+        """
+        prompts = [_prompt(query) for query in queries]
+        values = [np.full((len(prompts), max(len(r.spans), 1)), np.nan) for r in responses]
+        tokens, usd = np.zeros(len(prompts)), np.zeros(len(prompts))
+        places: dict[tuple[Prompt, int], list[int]] = {}
+        for row, prompt in enumerate(prompts):
+            labels = self._ready(prompt.chat).way.kind == "labels"
+            for which in range(1 if labels else len(responses)):
+                places.setdefault((prompt, which), []).append(row)
+        requests = [self._question(prompt, responses[which]) for prompt, which in places]
+        outcomes, failure = self._connection.ask(requests)
+        for ((prompt, which), rows), request, outcome in zip(
+            places.items(), requests, outcomes, strict=True
+        ):
+            tokens[rows[0]] += outcome.tokens
+            usd[rows[0]] += outcome.usd
+            if outcome.data is None:
+                continue
+            self._learn(request, outcome)
+            probed = self._ready(prompt.chat)
+            try:
+                if probed.way.kind == "labels":
+                    found = self._labels(likeliest(probed.way, outcome.data), responses)
+                    for one, value in zip(values, found, strict=True):
+                        one[rows] = value
+                else:
+                    values[which][rows] = self._row(prompt, responses[which], probed, outcome.data)
+            except InterplayError as error:
+                failure = failure or error
+        return Scored(values, tokens, usd if self.ledger.prices else None, failure)
+
+    def generate(self, queries: Sequence[Query], *, max_tokens: int) -> Generated:
+        """Return the most likely text after each query; equal prompts are asked once."""
+        prompts = [_prompt(query) for query in queries]
+        texts: list[str | None] = [None] * len(prompts)
+        tokens, usd = np.zeros(len(prompts)), np.zeros(len(prompts))
+        places: dict[Prompt, list[int]] = {}
+        for row, prompt in enumerate(prompts):
+            places.setdefault(prompt, []).append(row)
+        requests = []
+        for prompt in places:
+            way = self._ready(prompt.chat).way
+            content = self._content(prompt, "", way)[0]
+            requests.append(self._writer.text(way, content, max_tokens))
+        outcomes, failure = self._connection.ask(requests)
+        for (prompt, rows), outcome in zip(places.items(), outcomes, strict=True):
+            tokens[rows[0]], usd[rows[0]] = outcome.tokens, outcome.usd
+            if outcome.data is None:
+                continue
+            try:
+                text = generated(self._ready(prompt.chat).way, outcome.data)
+            except InterplayError as error:
+                failure = failure or error
+                continue
+            for row in rows:
+                texts[row] = text
+        return Generated(texts, tokens, usd if self.ledger.prices else None, failure)
+
+    def forecast(
+        self, queries: Sequence[Query], responses: Sequence[Response]
+    ) -> dict[str, tuple[float, float]]:
+        """Return what scoring will cost in all, ``"tokens"`` and, with prices, ``"usd"``.
+
+        Before the first answers the upper end is one token per byte, which is never passed; then
+        it is what answers so far took for their bytes.
+        """
+        seen = set()
+        prompt = completion = 0
+        for query in queries:
+            asked = _prompt(query)
+            labels = self._ready(asked.chat).way.kind == "labels"
+            for response in responses[:1] if labels else responses:
+                if (asked, response.text) not in seen:
+                    seen.add((asked, response.text))
+                    request = self._question(asked, response)
+                    prompt += request.prompt
+                    completion += request.completion
+        low, high = 0.1, 1.0
+        if len(self._ratios) >= 16:
+            low, high = min(self._ratios), min(max(self._ratios), 1.0)
+        told = {"tokens": (low * prompt, high * prompt + completion)}
+        prices = self.ledger.prices
+        if prices is not None:
+            told["usd"] = (prices.usd(low * prompt, 0), prices.usd(high * prompt, completion))
+        return told
+
+    def _ready(self, chat: bool) -> Probed:
+        """The way for plain texts, or chats; tried out once for each."""
+        if self._tokenizer is not None:
+            chat = False
+        if chat not in self._probed:
+            self._probed[chat] = self._probe.find(self._wanted, chat)
+        return self._probed[chat]
+
+    def _question(self, prompt: Prompt, response: Response) -> Request:
+        way = self._ready(prompt.chat).way
+        if way.kind == "labels":
+            return self._writer.score(way, self._content(prompt, "", way)[0])
+        if self._tokenizer is not None:
+            return self._writer.score(way, [*self._ids(prompt), *response.ids])
+        return self._writer.score(way, *self._content(prompt, response.text, way))
+
+    def _content(self, prompt: Prompt, response: str, way: Way) -> tuple[Content, str]:
+        if way.endpoint == CHAT:
+            return prompt, response
+        if self._tokenizer is not None:
+            return self._ids(prompt), response
+        if prompt.chat:
+            raise BadInput(
+                "a chat cannot be sent to /completions: pass tokenizer=FOLDER, whose chat template "
+                "makes a text of it"
+            )
+        return prompt.text, response
+
+    def _ids(self, prompt: Prompt) -> list[int]:
+        """The prompt as the tokenizer, and its chat template, make it."""
+        tokenizer = self._tokenizer
+        if not prompt.chat:
+            return list(tokenizer(prompt.text, verbose=False)["input_ids"])
+        if not getattr(tokenizer, "chat_template", None):
+            raise BadInput("the tokenizer has no chat template, and the prompt is a chat")
+        messages = [{"role": role, "content": text} for role, text in prompt.messages]
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _once(self, request: Request) -> dict[str, Any]:
+        outcomes, failure = self._connection.ask([request])
+        if failure is not None:
+            raise failure
+        return outcomes[0].data or {}
+
+    def _scores(
+        self, prompt: Prompt, text: str, probed: Probed, data: dict[str, Any]
+    ) -> tuple[list[Span], tuple[int, ...], list[float]]:
+        """Read the response's tokens: their characters, ids where told, and values."""
+        found = echoed(probed.way, data)
+        if probed.way.endpoint == CHAT:
+            squeezed = "".join("".join(found.pieces).split())
+            for _, part in prompt.messages:
+                if all(map(alignment.whole, found.pieces[1:])) and (
+                    "".join(part.split()) not in squeezed
+                ):
+                    raise BackendError(
+                        "the server's log-probabilities are not for the chat that was sent: "
+                        f"{part[:100]!r} is not in it"
+                    )
+            spans = alignment.spans(found.pieces, None, text)
+        else:
+            spans = alignment.spans(found.pieces, prompt.text, text)
+            before = alignment.preamble(found.pieces, prompt.text + text)
+            if before is None or before not in (probed.before, ""):
+                raise BackendError(
+                    "the server's log-probabilities are not for the text that was sent: it tells "
+                    f"{''.join(found.pieces)[:200]!r} and was sent "
+                    f"{(prompt.text + text)[:200]!r}"
+                )
+        count = len(spans)
+        values = found.logprobs[-count:]
+        if any(value is None for value in values):
+            raise BadInput(
+                "the response's first token has no log-probability, for nothing is before it: keep "
+                "a fixed part before the response"
+            )
+        ids = tuple(found.ids[-count:]) if found.ids is not None else ()
+        return spans, ids, [min(value, 0.0) for value in values if value is not None]
+
+    def _row(
+        self, prompt: Prompt, response: Response, probed: Probed, data: dict[str, Any]
+    ) -> list[float]:
+        """The values of one answer, whose tokens must be the response's."""
+        if self._tokenizer is not None:
+            found = echoed(probed.way, data)
+            if not same_ids(found, [*self._ids(prompt), *response.ids]):
+                raise BackendError(
+                    f"the server tells log-probabilities of {len(found.pieces)} tokens that are "
+                    "not those that were sent: is tokenizer= the one of its model?"
+                )
+            values = found.logprobs[-len(response.ids) :]
+            if None not in values:
+                return [min(value, 0.0) for value in values if value is not None]
+            raise BadInput(
+                "the response's first token has no log-probability, for nothing is before it: keep "
+                "a fixed part before the response"
+            )
+        spans, ids, scores = self._scores(prompt, response.text, probed, data)
+        if tuple(spans) != response.spans or (response.ids and ids != response.ids):
+            raise BadInput(
+                f"the response {response.text[:60]!r} is read as other tokens after one of the "
+                f"masked prompts, which ends in {prompt.text[-40:]!r}. Let a fixed part come right "
+                "before the response, or pass tokenizer=FOLDER so that token ids are sent"
+            )
+        return scores
+
+    def _label(self, prompt: Prompt, text: str, probed: Probed) -> Response:
+        content = self._content(prompt, "", probed.way)[0]
+        told = likeliest(probed.way, self._once(self._writer.score(probed.way, content)))
+        for spelling in (text, text.strip(), f" {text.strip()}"):
+            if spelling in told:
+                return Response(spelling, (), ((0, len(spelling)),))
+        top = max(told, key=lambda token: told[token])
+        if top.strip() and text.strip().startswith(top.strip()):
+            raise BadInput(
+                f"{text!r} is more than one token (the first is {top!r}), and this server tells "
+                "log-probabilities of the first token of an answer only: use labels of one token "
+                f"each.{_why(probed)}"
+            )
+        return Response(text, (), ((0, len(text)),))
+
+    def _labels(self, told: dict[str, float], responses: Sequence[Response]) -> list[float]:
+        found = []
+        for response in responses:
+            value = told.get(response.text)
+            if value is None:
+                value = min(told.values())
+                self.ledger.bounded += 1
+                if not self._warned:
+                    self._warned = True
+                    warnings.warn(
+                        f"label {response.text!r} is not among the {len(told)} most likely tokens "
+                        f"that {self.name!r} tells after some prompts: the least of these stands "
+                        "for it, and it may be less likely (ledger.bounded counts these)",
+                        stacklevel=3,
+                    )
+            found.append(min(value, 0.0))
+        return found
+
+    def _learn(self, request: Request, outcome: Outcome) -> None:
+        usage = (outcome.data or {}).get("usage")
+        told = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+        if isinstance(told, int) and request.prompt and len(self._ratios) < 4096:
+            self._ratios.append(told / request.prompt)
+
+
+def _prompt(query: Query) -> Prompt:
+    if not isinstance(query, Prompt):
+        raise BadInput(
+            "a server is given prompts, as text: hiding tokens from attention needs a local model"
+        )
+    return query
+
+
+def _why(probed: Probed) -> str:
+    return f" Other ways: {'; '.join(probed.refusals)}" if probed.refusals else ""
+
+
+def _name(name: object) -> str:
+    model = str(name).removeprefix("openai:").strip()
+    if not model:
+        raise BadInput(f"the name of a model is missing: model='openai:NAME'; got {name!r}")
+    return model
+
+
+def _url(base_url: object) -> str:
+    """Check an address; the message shows no part that may hold a secret."""
+    text = str(base_url).strip().rstrip("/")
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise BadInput(f"base_url is no address: {base_url!r}") from None
+    if url.username or url.password or url.query or url.fragment:
+        raise BadInput(
+            "base_url must hold no user, password or query (they would be shown in reports): put "
+            "the key in the environment variable that api_key_env names"
+        )
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
+        raise BadInput(
+            f"base_url must be an address such as {OPENAI} or http://127.0.0.1:8000/v1; got "
+            f"{base_url!r}"
+        )
+    for end in (CHAT, COMPLETIONS):
+        if text.endswith(end):
+            raise BadInput(
+                f"base_url is what comes before {end}: {text.removesuffix(end)!r}; got {text!r}"
+            )
+    return text
+
+
+def _count(name: str, given: object) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise BadInput(f"{name} must be a whole number of at least 1; got {given!r}")
+    return given
+
+
+def _positive(name: str, given: object) -> float:
+    good = isinstance(given, (int, float)) and not isinstance(given, bool)
+    if not good or not (math.isfinite(given) and given > 0):  # type: ignore[arg-type,operator]
+        raise BadInput(f"{name} must be a number above 0; got {given!r}")
+    return float(given)  # type: ignore[arg-type]
+
+
+def _tokenizer(given: Any) -> Any:
+    if given is None or callable(given):
+        return given
+    from interplay.models.hf_loading import load_tokenizer
+
+    return load_tokenizer(str(given))
+
+
+def _tokenizer_digest(tokenizer: Any) -> str | None:
+    if tokenizer is None:
+        return None
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    told = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab())
+    template = getattr(tokenizer, "chat_template", None)
+    return hashlib.sha256(f"{told} {template}".encode()).hexdigest()[:32]
