@@ -8,7 +8,7 @@ from typing import Any
 
 from interplay.errors import BadInput
 from interplay.lenses.image.ablation import Colour, ImageAblation
-from interplay.lenses.image.picture import digest, read_picture
+from interplay.lenses.image.picture import read_picture
 from interplay.lenses.image.regions import cut, parse_units
 from interplay.lenses.image.scores import (
     MAX_NEW_TOKENS,
@@ -126,47 +126,49 @@ def image(
     )
     if len(set(scores.targets)) < len(scores.targets):
         raise BadInput(f"target names the same twice: {', '.join(scores.targets)}")
+    arguments: dict[str, Any] | None = None
+    if isinstance(image, str | Path):  # what makes it again; an array is in no file
+        arguments = {
+            "image": str(image),
+            "units": units.strip(),
+            "mask": ablation.mask,
+            "question": question,
+            "response": response,
+            "captions": [captions] if isinstance(captions, str) else captions and list(captions),
+            "max_new_tokens": max_new_tokens,
+        }
+        arguments = {name: value for name, value in arguments.items() if value is not None}
     caption = scores.captions[0] if wanted.words and isinstance(scores, CaptionScores) else None
     return ImageValueFunction(
         ablation,
         scores,
         units=units.strip(),
         caption=caption,
-        source=str(image) if isinstance(image, str | Path) else None,
+        arguments=arguments,
         batch_size=batch_size,
     )
 
 
 def remade(
-    subject: Mapping[str, Any], targets: Sequence[str], *, model: str | Path | Model | None = None
+    subject: Mapping[str, Any], targets: Sequence[str], **changes: Any
 ) -> ImageValueFunction:
-    """Make the value function of a run again from the ``subject`` that the run's file holds.
+    """Make the value function of a run again from the ``subject`` in the run's file.
+
+    ``changes`` are arguments of :func:`image` that shall be others than the run's.
 
     Raises
     ------
     BadInput
-        If the picture was not a file, or the file holds another picture now.
+        If the image was no file.
     """
-    source = subject.get("image")
-    if not isinstance(source, str):
+    given = subject.get("arguments")
+    if given is None and "image" not in changes:
         raise BadInput(
             "the image of this run was no file, so that it cannot be read again: pass the value "
             "function"
         )
-    if digest(read_picture(source)) != subject.get("pixels"):
-        raise BadInput(f"{source} holds another picture than when the run was made")
-    own = bool(subject.get("own_response", True))
-    return image(
-        source,
-        model=str(subject["model"]) if model is None else model,
-        units=str(subject["units"]),
-        mask=str(subject["mask"]),
-        target=list(targets),
-        question=subject.get("question"),
-        response=None if own else subject.get("response"),
-        captions=subject.get("captions"),
-        max_new_tokens=int(subject.get("max_new_tokens", MAX_NEW_TOKENS)),
-    )
+    arguments = {"model": str(subject["model"]), "target": list(targets), **(given or {})}
+    return image(**arguments | changes)
 
 
 def _targets(target: str | Sequence[str] | None) -> list[str]:

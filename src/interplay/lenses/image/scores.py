@@ -161,8 +161,6 @@ class ResponseScores:
         self.told = {
             "question": question,
             "response": fixed[None].text if None in fixed else None,
-            "own_response": response is None,
-            "max_new_tokens": max_new_tokens,
         }
         self.identity = {"responses": [[one.text, list(one.ids)] for one in fixed.values()]}
 

@@ -10,7 +10,7 @@ from interplay.value_function import FloatArray
 
 LONGEST = 320
 """Pixels of the longer side at which regions are looked for; larger pictures are shrunk."""
-COMPACTNESS = 15.0
+COMPACTNESS = 30.0
 """How much a step of a region's width counts beside a difference of colour, in units of Lab."""
 ROUNDS = 10
 

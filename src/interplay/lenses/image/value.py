@@ -49,7 +49,7 @@ class ImageValueFunction:
         *,
         units: str,
         caption: str | None = None,
-        source: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
         batch_size: int = 32,
     ) -> None:
         self.ablation, self.scores = ablation, scores
@@ -66,13 +66,13 @@ class ImageValueFunction:
                 "patches:4x4"
             )
         self.targets = scores.targets
+        source = None if arguments is None else arguments["image"]
         address, size = preview(ablation.picture)
         height, width = ablation.picture.shape[:2]
         pixels = digest(ablation.picture)
-        self.subject: Mapping[str, Any] = {
+        self.subject: dict[str, Any] = {
             "kind": "image",
             "name": source or f"an image of {width} x {height} pixels",
-            "image": source,
             "pixels": pixels,
             "size": [width, height],
             "units": units,
@@ -86,6 +86,8 @@ class ImageValueFunction:
             "picture_size": list(size),
             "outlines": outlines(ablation.regions, size),
         }
+        if arguments is not None:
+            self.subject["arguments"] = dict(arguments)
         labels = hashlib.sha256(np.ascontiguousarray(ablation.regions.labels).tobytes())
         identity = {
             "kind": "image",
