@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, BudgetExceeded
 from interplay.evaluate import (
     Budget,
     Finished,
     Fitting,
+    Meter,
     OnEvent,
     Planned,
     Stop,
@@ -23,7 +25,8 @@ from interplay.evaluate import (
 )
 from interplay.explanation import Cost, Explanation, describe
 from interplay.recording import Recording
-from interplay.rounds import Plan, Sampling, Stability
+from interplay.refine import Nested, first_method
+from interplay.rounds import Plan, Sampling, Stability, check_design
 from interplay.surrogates import Surrogate, fit
 from interplay.value_function import feature_names, subject_of
 
@@ -48,7 +51,9 @@ def explain(
     ----------
     value_function
         ``masks (m, n) bool -> (m,)``, True = feature kept, or ``(m, q)`` for q targets. The lenses
-        (:func:`interplay.text`, ...) make them.
+        (:func:`interplay.text`, ...) make them. One that tells a ``nesting``, words in sentences,
+        is explained in two passes: a third of the budget at most finds the sentences that matter,
+        the rest is for the words of those, beside the other sentences as wholes.
     features
         n names, or n; only needed where the value function does not carry ``features`` itself.
     budget
@@ -104,12 +109,53 @@ def explain(
     >>> explanation.interactions("SII", order=2)[1, 2]
     2.0
     """
-    names = _names(value_function, features)
-    plan = Plan.of(len(names), parse_budget(budget), method, replicates, seed, design)
+    names, allowed = _names(value_function, features), parse_budget(budget)
+    check_design(method, design)
+    started, tell = time.perf_counter(), on_event or (lambda event: None)
+    line = partial(
+        _one_pass, seed=seed, store=store, replicates=replicates, stop=stop, on_event=on_event
+    )
+    nested = Nested.of(value_function, names, allowed, replicates)
+    if nested is None:
+        found, _ = line(value_function, names, allowed, method, design, fingerprint)
+    else:
+        coarse = nested.whole
+        name = fingerprint and coarse.under(fingerprint)
+        found, spent = line(
+            coarse, coarse.features, nested.first_budget, first_method(method), None, name
+        )
+        fine, left, found = nested.second(found, spent)
+        if fine is not None:
+            name = fingerprint and fine.under(fingerprint)
+            try:
+                second, _ = line(fine, fine.features, left, method, design, name)
+                found = nested.joined(found, second)
+            except BudgetExceeded as error:  # what the first pass found is not lost
+                found = nested.alone(found, f"the second ended early ({error})")
+    tell(Finished(time.perf_counter() - started))
+    return found
+
+
+def _one_pass(
+    value_function: Callable[..., Any],
+    names: tuple[str, ...],
+    budget: Budget,
+    method: str,
+    design: str | None,
+    fingerprint: str | None,
+    *,
+    seed: int,
+    store: str | Path | None,
+    replicates: int,
+    stop: Stop | None,
+    on_event: OnEvent | None,
+) -> tuple[Explanation, Meter]:
+    """Sample masks, evaluate them, fit; return what that gave, and what it has cost so far."""
+    plan = Plan.of(len(names), budget, method, replicates, seed, design)
     tell = on_event or (lambda event: None)
     if plan.sentence:
         tell(Planned(plan.sentence))
-    stability, started, fit_seconds = Stability(), time.perf_counter(), 0.0
+    stability, fit_seconds = Stability(), 0.0
     with nullcontext(None) if store is None else Store(Path(store)) as opened:
         sampling = Sampling(value_function, names, plan, opened, fingerprint, stop, on_event)
         for evaluations in sampling.rounds():
@@ -119,9 +165,8 @@ def explain(
             fit_seconds += time.perf_counter() - began
             sampling.surrogates = surrogates
             sampling.stable = plan.budget.auto and stability.after(surrogates)
-    tell(Finished(time.perf_counter() - started))
     paid = sampling.evaluation
-    return describe(
+    found = describe(
         surrogates,
         evaluations,
         cost=Cost(paid.calls, paid.reused, paid.seconds, fit_seconds, paid.tokens, paid.usd),
@@ -139,6 +184,7 @@ def explain(
         stopped=sampling.stopped,
         notes=sampling.notes,
     )
+    return found, sampling.meter
 
 
 def fit_recording(evaluations: Recording, *, method: str, seed: int) -> Mapping[str, Surrogate]:

@@ -116,10 +116,9 @@ class Grouped:
     def expanded(self, masks: BoolArray) -> BoolArray:
         """Return masks of groups, ``(m, g)`` or ``(g,)``, as masks of the other's features."""
         table = np.asarray(masks)
-        if table.ndim == 1:
-            return self.expanded(table[None])[0]
-        fine: BoolArray = check_masks(table, n=len(self.groups))[:, self._owner]
-        return fine
+        rows = check_masks(table[None] if table.ndim == 1 else table, n=len(self.groups))
+        fine: BoolArray = rows[:, self._owner]
+        return fine.reshape(*table.shape[:-1], -1)
 
     def under(self, fingerprint: str) -> str:
         """Return the fingerprint of these groups, where the other's is ``fingerprint``."""

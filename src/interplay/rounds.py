@@ -225,14 +225,18 @@ class Sampling:
     stable: bool = False
     surrogates: Mapping[str, Surrogate] | None = None
     """What the last round gave; who fits it says so here. An adaptive design asks for it."""
+    meter: Meter = field(init=False)
+    """What the evaluations have cost so far, stored ones included."""
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.plan.budget, planned=self.plan.planned)
 
     def rounds(self) -> Iterator[Recording]:
         """Evaluate; yield all masks and values so far wherever they are to be fitted.
 
         That is once, at the end; with ``budget="auto"`` and adaptive designs after every round.
         """
-        plan = self.plan
-        meter = Meter(plan.budget, planned=plan.planned)
+        plan, meter = self.plan, self.meter
         design: designs.Design | None = None
         masks, seen = np.empty((0, plan.n), dtype=np.bool_), set[bytes]()
         for size in plan.sizes:

@@ -150,7 +150,8 @@ class Reading:
         """What one feature is called: ``"word"``, ``"sentence"``, ..., or ``"feature"``."""
         if self.subject.get("kind") == "image":  # its units say how many: "patches:4x4"
             return "feature" if self.subject.get("caption") else "region"
-        return str(self.subject.get("units") or "feature")
+        units = str(self.subject.get("units") or "feature")
+        return "part" if "+" in units else units  # some are words, the others sentences
 
     @property
     def target(self) -> str:
