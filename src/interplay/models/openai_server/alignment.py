@@ -63,9 +63,9 @@ def spans(pieces: Sequence[str], before: str | None, response: str) -> list[Span
             if begin < start:
                 raise straddles(piece) if before is not None else _other(pieces, response)
             found.append((begin - start, end - start))
-            if i and begin > start and not text[start:begin].strip():
-                if not (whole(pieces[i - 1]) and text.endswith(pieces[i - 1], 0, begin)):
-                    found[-1], begin = (0, end - start), start
+            hidden = begin > start and not text[start:begin].strip()
+            if i and hidden and not text.endswith(pieces[i - 1] or "?", 0, begin):
+                found[-1], begin = (0, end - start), start  # a space that no piece shows
         else:
             last = i
             while i and not whole(pieces[i - 1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import json
 import random
@@ -94,6 +95,8 @@ class Connection:
         self.client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(options.read_timeout, connect=options.connect_timeout),
             limits=httpx2.Limits(max_connections=many, max_keepalive_connections=many),
+            # plain http has no certificates, and reading the system's takes a quarter of a second
+            verify=options.base_url.startswith("https:"),
         )
         self.close = weakref.finalize(self, _close, self.loop, self._thread, self.client)
 
@@ -258,15 +261,18 @@ class _Batch:
             self.outcomes[number],
         )
         ledger, pace = connection.ledger, connection.pace
-        ledger.attempts += 1
-        ledger.retries += outcome.attempts > 0
+        if request.body is not None:
+            ledger.attempts += 1
+            ledger.retries += outcome.attempts > 0
         outcome.attempts += 1
         prompt = completion = 0
         answer: dict[str, Any] | Fault | None = None
         try:
             answer = await connection.attempt(request)
         finally:
-            if isinstance(answer, dict):
+            if request.body is None:
+                pass  # asking what there is costs nothing
+            elif isinstance(answer, dict):
                 used = _usage(answer)
                 prompt, completion = used or (request.prompt, request.completion)
                 ledger.answer(prompt, completion, told=used is not None)
@@ -370,10 +376,8 @@ def _unreachable(error: Exception, options: Options) -> InterplayError:
 def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, client: Any) -> None:
     if not thread.is_alive():
         return
-    try:
+    with contextlib.suppress(Exception):  # what will not close is closed with the process
         asyncio.run_coroutine_threadsafe(client.aclose(), loop).result(timeout=2)
-    except Exception:  # connections that will not close are closed with the process
-        pass
     loop.call_soon_threadsafe(loop.stop)
     if thread is not threading.current_thread():
         thread.join(timeout=2)
