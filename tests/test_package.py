@@ -29,7 +29,7 @@ def test_importing_is_light() -> None:
     )
     heavy = {
         "torch", "transformers", "sklearn", "matplotlib", "pandas", "jinja2", "rich", "cyclopts",
-        "safetensors", "tokenizers", "pyarrow", "lightgbm", "ray", "httpx2",
+        "safetensors", "tokenizers", "pyarrow", "lightgbm", "ray", "httpx2", "PIL",
     }  # fmt: skip
     assert heavy.isdisjoint(run.stdout.split())
 
@@ -43,7 +43,8 @@ def test_every_dependency_has_its_reason() -> None:
         "numpy", "scipy", "scikit-learn", "threadpoolctl", "rich", "jinja2", "cyclopts",
     }  # fmt: skip
     assert set(project["optional-dependencies"]) == {
-        "hf", "plots", "parquet", "lightgbm", "api", "ray", "view", "dev", "all",
+        "hf", "image", "tabular", "plots", "parquet", "lightgbm", "api", "ray", "view", "dev",
+        "all",
     }  # fmt: skip
     start = text.index("dependencies = [")
     block = text[start : text.index("\n]", start)].splitlines()[1:]

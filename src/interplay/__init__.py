@@ -26,6 +26,8 @@ from interplay.value_function import Measured, ValueFunction
 from interplay.version import __version__
 
 if TYPE_CHECKING:
+    from interplay.lenses.image import image
+    from interplay.lenses.tabular import tabular
     from interplay.lenses.text import text
 
 __all__ = [
@@ -54,10 +56,12 @@ __all__ = [
     "explain",
     "explain_many",
     "fit",
+    "image",
     "interruptible",
     "load",
     "read_recording",
     "replay",
+    "tabular",
     "text",
     "write_recording",
 ]
@@ -69,4 +73,12 @@ def __getattr__(name: str) -> Any:
         from interplay.lenses.text import text
 
         return text
+    if name == "image":
+        from interplay.lenses.image import image
+
+        return image
+    if name == "tabular":
+        from interplay.lenses.tabular import tabular
+
+        return tabular
     raise AttributeError(f"module 'interplay' has no attribute {name!r}")
