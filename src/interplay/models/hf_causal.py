@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from interplay.errors import BackendError, BadInput
-from interplay.models.causal_passes import IntArray, Passes, Reuse, log_probabilities, rows_of
+from interplay.models.causal_passes import IntArray, Passes, log_probabilities, rows_of
+from interplay.models.causal_ways import Ways, tried
 from interplay.models.hf_language import HFLanguageModel
 from interplay.models.hf_loading import Loaded, load
 from interplay.models.language import Tokens
 from interplay.value_function import BoolArray, FloatArray
-
-# A shared beginning is read by itself where it saves at least so many tokens: a pass of its own has
-# a price.
-WORTH = 256
-
-
-@dataclass(frozen=True)
-class Ways:
-    """What gives the same scores as plain passes, for one network.
-
-    Attributes
-    ----------
-    narrow : bool
-        Only the positions that are needed may go through the head.
-    ragged : bool
-        Sequences of several lengths may share a batch.
-    reuse : str
-        What may go on from a cache.
-    worth : int
-        How many tokens a shared beginning must save to be read by itself.
-    """
-
-    narrow: bool = False
-    ragged: bool = False
-    reuse: Reuse = "no"
-    worth: int = WORTH
 
 
 @dataclass(frozen=True)
@@ -361,56 +335,17 @@ class HFCausalLM(HFLanguageModel):
             import torch
 
             with torch.inference_mode():
-                self._tried = self._try()
+                ways = tried(
+                    self._scored,
+                    self._passes.reuse,
+                    name=self.name,
+                    vocabulary=self._vocabulary,
+                    max_tokens=self.max_tokens,
+                    epsilon=float(torch.finfo(self.model.dtype).eps),
+                )
             self._last = None
-            self._passes.narrow = self._tried.narrow
+            self._tried, self._passes.narrow = ways, ways.narrow
         return self._tried
-
-    def _try(self) -> Ways:
-        """Find out, on tokens drawn once and for all, what leaves the network's scores alone."""
-        size = 4 if self.max_tokens is None else min(4, self.max_tokens // 5)
-        if size < 1:
-            return Ways()
-        rng = np.random.default_rng(0)
-        start, *ends = (
-            tuple(rng.integers(self._vocabulary, size=length).tolist())
-            for length in (size, size, 2 * size)
-        )
-        queries = [Tokens((*start, *end)) for end in ends]
-        long = tuple(rng.integers(self._vocabulary, size=size).tolist())
-        tails = [long, long[:1]] if size > 1 else [long, long]
-        try:
-            plain = np.concatenate([self._scored([one], tails, Ways()) for one in queries])
-        except Exception as error:
-            raise BackendError(
-                f"{self.name!r} fails on a plain pass over {2 * size} tokens: {error}"
-            ) from error
-        epsilon = _epsilon(self.model)
-        tolerance = max(1e-4, 16 * epsilon) * max(1.0, float(np.abs(plain).max()))
-        if np.abs(plain[:, 0] - plain[:, size]).max() > tolerance:
-            raise BadInput(
-                f"{self.name!r} is not a causal language model: the probability of a token changes "
-                "with the tokens after it. Load a model that reads from left to right (for "
-                "encoders such as BERT, config.is_decoder would have to be true)"
-            )
-
-        def agrees(ways: Ways, some: Sequence[Sequence[int]]) -> bool:
-            count = sum(map(len, some))
-            try:
-                found = self._scored(queries, some, ways)
-            except Exception:  # a network refuses what it does not have in its own way
-                return False
-            return bool(np.abs(found - plain[:, :count]).max() <= tolerance)
-
-        tried = (Ways(narrow=n, ragged=r) for n, r in ((True, True), (False, True), (True, False)))
-        best = next((ways for ways in tried if agrees(ways, tails)), Ways())
-        allowed: Reuse = self._passes.reuse()
-        reuses: tuple[Reuse, ...] = ("ragged", "equal") if allowed == "ragged" else ("equal",)
-        for reuse in reuses if allowed != "no" else ():
-            ways = replace(best, reuse=reuse, worth=0)
-            if agrees(ways, tails[:1]) and agrees(ways, tails):
-                return replace(best, reuse=reuse)
-        return best
 
     def _scored(
         self, queries: Sequence[Tokens], tails: Sequence[Sequence[int]], ways: Ways
@@ -455,9 +390,3 @@ def _shared(queries: Sequence[Tokens]) -> int:
         for other in hidden[1:]:
             length = min(length, min(first.symmetric_difference(other), default=length))
     return min(length, min(map(_last, queries)))
-
-
-def _epsilon(network: Any) -> float:
-    import torch
-
-    return float(torch.finfo(network.dtype).eps)
