@@ -71,10 +71,7 @@ class Subject:
     @cached_property
     def coded(self) -> BoolArray:
         """The different masks of the coded design, the full and the empty one first."""
-        bits = bits_for(self.code)
-        numbers = np.arange(2**bits)
-        groups = [self.code.masks(g, numbers).reshape(-1, self.n) for g in range(self.code.groups)]
-        return _different(np.concatenate([_ends(self.n), *groups]))
+        return coded_masks(self.code, bits_for(self.code))
 
     @property
     def uniform(self) -> BoolArray:
@@ -87,6 +84,12 @@ class Subject:
         """Uniform masks that no method sees; in a small game all that are left."""
         rng = np.random.default_rng([SEED, self.index, 2])
         return uniform(self.n, self.tests, rng, exclude=np.concatenate([self.coded, self.uniform]))
+
+
+def coded_masks(code: MaskCode, bits: int) -> BoolArray:
+    """Return the full, the empty and the different masks of a coded design, in its order."""
+    groups = [code.masks(g, np.arange(2**bits)).reshape(-1, code.n) for g in range(code.groups)]
+    return _different(np.concatenate([_ends(code.n), *groups]))
 
 
 def bits_for(code: MaskCode) -> int:

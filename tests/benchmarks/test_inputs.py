@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from benchmarks import sections
-from benchmarks.inputs import long, octaves
+from benchmarks.inputs import long, octaves, pairs
 from benchmarks.inputs.__main__ import PAGE
 from benchmarks.inputs.octaves import OCTAVES, Subject, chosen, octave
 from benchmarks.sections import Page, main, read, source
+from scripts.demo_facts import world
+from scripts.demo_facts.items import held_out_items
+
+from interplay.models.language import Prompt, Query, Response, Scored
 
 MAIN = """
 import sys
@@ -178,3 +185,74 @@ def test_a_long_run_is_split(assets: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert spent["calls"] == 60
     assert f"of {spent['total']:.0f} s" in row.measured
     assert "| total |" in long.report([row])
+
+
+class Reasoner:
+    """A model that reads the facts and answers by the rules: what is true has 90 %."""
+
+    name = fingerprint = "reasoner"
+    batch_size, max_tokens = 64, None
+
+    def read(self, prompts: Sequence[Prompt]) -> list[Query]:
+        return list(prompts)
+
+    def fix(self, query: Query, text: str) -> Response:
+        return Response(text, (), ())
+
+    def respond(self, query: Query, *, max_tokens: int) -> Response:
+        return Response(f" {self.answer(query.text)}", (), ())
+
+    def score(self, queries: Sequence[Query], responses: Sequence[Response]) -> Scored:
+        (response,) = responses
+        right = [self.answer(query.text) == response.text.strip() for query in queries]
+        return Scored([np.log(np.where(right, 0.9, 0.05))[:, None]])
+
+    def forecast(
+        self, queries: Sequence[Query], responses: Sequence[Response]
+    ) -> dict[str, tuple[float, float]]:
+        return {}
+
+    @staticmethod
+    def answer(text: str) -> str:
+        told, question = text.split("Question: ")
+        place = dict(re.findall(r"(\w+) (?:is in|went to) the (\w+)\.", told))
+        holder = {thing: who for who, thing in re.findall(r"(\w+) has the (\w+)\.", told)}
+        holder |= dict(re.findall(r"The (\w+) is with (\w+)\.", told))
+        if found := re.match(r"Where is the (\w+)\?", question):
+            return place.get(holder.get(found[1], ""), world.UNKNOWN)
+        a, how, b, where = re.match(
+            r"(?:Are|Is) (\w+) (and|or|but not) (\w+) in the (\w+)\?", question
+        ).groups()
+        kind = {"and": "conjunction", "or": "either", "but not": "negation"}[how]
+        values = (world.OPEN if who not in place else int(place[who] != where) for who in (a, b))
+        return world.ANSWERS[world.kleene(kind, *values)]
+
+
+@pytest.mark.parametrize("kind", pairs.KINDS)
+def test_the_pair_of_a_model_that_reasons_is_found(kind: str) -> None:
+    sizes = (5, 8) if kind == "negation" else (5,)
+    drawn = held_out_items(kind, 40, 1)
+    items = [next(one for one in drawn if len(one.sentences) == n) for n in sizes]
+    measured = [pairs.measure(item, Reasoner(), published=False) for item in items]
+    assert [one["calls"] for one in measured] == [{5: 32, 8: 192}[n] for n in sizes]
+    assert [one["pair"] for one in measured] == [tuple(sorted(one.supporting)) for one in items]
+    assert all(one["right"] and one["found"]["auto"] for one in measured)
+    assert all(one["full"] == pytest.approx(0.9) for one in measured)
+    assert not any(one["found"]["lasso"] for one in measured)
+    assert ["spex" in one["found"] for one in measured] == [n == 8 for n in sizes]
+    row = pairs.judged(kind, measured)
+    assert row.met
+    assert row.detail["shares"]["auto"] == (1.0, len(sizes))
+    assert "the model answers 100 % right" in row.measured
+    assert f"| {kind} | 100 % | 100 % of {len(sizes)} |" in pairs.report([row])
+
+
+def test_pairs_are_compared_on_the_items_that_a_method_has() -> None:
+    def one(**found: bool) -> dict[str, object]:
+        return {"found": found, "right": True}
+
+    many = [one(auto=True, proxyspex=True, **{"parity-gp": True}, lasso=False)] * 39
+    few = [one(auto=False, proxyspex=False, **{"parity-gp": False}, lasso=False, spex=False)]
+    assert pairs.judged("either", many + few).met
+    few[0]["found"]["spex"] = True  # type: ignore[index]
+    assert not pairs.judged("either", many + few).met
