@@ -704,3 +704,13 @@ def test_other_names_under_one_fingerprint_are_refused(store: Store) -> None:
         evaluate(Recorder(features=list("abcdefghijkm")), MASKS, store=store)
     with pytest.raises(BadInput, match="11 features"):
         evaluate(Recorder(), MASKS[:, :11], store=store)
+
+
+def test_samples_are_what_values_are_the_means_of() -> None:
+    rng = np.random.default_rng(0)
+    masks = all_masks(3)[[0, 5, 0, 2]]
+    found = evaluate(lambda m: m.sum(1) + rng.normal(size=len(m)), masks, replicates=3)
+    assert found.samples.shape == (3, 4, 1)
+    np.testing.assert_allclose(found.samples.mean(0), found.values)
+    np.testing.assert_array_equal(found.samples[:, 0], found.samples[:, 2])
+    assert np.ptp(found.samples, axis=0).min() > 0

@@ -34,6 +34,8 @@ class Evaluation:
         under which the values are in the store.
     stopped
         why not all masks were evaluated; None where all were.
+    samples
+        float64 ``(replicates, k, q)``: what ``values`` are the means of.
     """
 
     values: FloatArray
@@ -45,6 +47,7 @@ class Evaluation:
     usd: float | None
     fingerprint: str
     stopped: str | None
+    samples: FloatArray
 
 
 def join(parts: Sequence[Evaluation]) -> Evaluation:
@@ -57,6 +60,7 @@ def join(parts: Sequence[Evaluation]) -> Evaluation:
     return replace(
         parts[-1],
         values=np.concatenate([part.values for part in filled]),
+        samples=np.concatenate([part.samples for part in filled], axis=1),
         noise_var=_joined(noise) if known else None,
         calls=sum(part.calls for part in parts),
         reused=sum(part.reused for part in parts),

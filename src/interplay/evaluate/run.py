@@ -438,7 +438,9 @@ class _Run:
         absent = position >= self.done
         k = int(np.argmax(absent)) if absent.any() else len(position)
         values, noise_var = np.empty((0, 1)), None
+        samples = np.empty((self.replicates, 0, 1))
         if self.values is not None:
+            samples = self.values[:, position[:k]]
             values = self.values[:, : self.done].mean(axis=0)[position[:k]]
             noise = None if self.noise is None else self.noise[:, : self.done]
             noise_var = noise_of_means(self.values[:, : self.done], noise)
@@ -453,6 +455,7 @@ class _Run:
             self.prices.get("usd"),
             self.fingerprint,
             stopped if k < len(position) else None,
+            samples,
         )
 
     def saved(self) -> str:
