@@ -25,7 +25,7 @@ def test_the_documented_help_is_the_help(command: str, interplay) -> None:
     assert done.returncode == 0
     told = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
     for flag in re.findall(r"^│ [* ]*(--.*)", told, re.MULTILINE):
-        assert re.match(r"--[a-z]+( [A-Z]+)?(\.\.\.)?  +\S+ \S+", flag), (
+        assert re.match(r"--[a-z-]+( [A-Z]+)?(\.\.\.)?  +\S+ \S+", flag), (
             f"{command} {flag} is not explained"
         )
     block = re.compile(rf"(?<=\n## interplay {command}\n\n```\n).*?(?=```)", re.DOTALL)

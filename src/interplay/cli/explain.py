@@ -1,8 +1,7 @@
-"""``interplay explain``: a text and a model in, what acts together out."""
+"""``interplay explain``: a text, prompt, image or row and a model in, what acts together out."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from cyclopts import Parameter
 import interplay as ip
 from interplay.cli.inputs import explain_inputs
 from interplay.cli.output import Output, progress
+from interplay.cli.prompt import Prompt, Server
 from interplay.errors import BadInput
 
 
@@ -20,9 +20,10 @@ def explain(
     *,
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     inputs: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
-    template: str | None = None,
-    model: str,
-    units: str = "word",
+    prompt: Prompt = Prompt(),  # noqa: B008
+    model: str | None = None,
+    server: Server = Server(),  # noqa: B008
+    units: str | None = None,
     mask: str | None = None,
     target: Annotated[list[str] | None, Parameter(negative="")] = None,
     budget: str = "500",
@@ -32,7 +33,7 @@ def explain(
     store: Path = Path("runs.db"),
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
-    """Explain a classifier's output on a text.
+    """Explain a model's output on a text or prompt.
 
     Parameters
     ----------
@@ -42,18 +43,21 @@ def explain(
         Read the text from this file (UTF-8); - is standard input.
     inputs
         Explain many texts: a file of JSON lines, {"text": ..., "id": ...} each, and show what they
-        have in common.
-    template
-        Make each text of --inputs from the fields of its line: "Answer {question} from {context}".
+        have in common; for language models also "question" and "response".
     model
-        Folder of a Hugging Face sequence classifier, or hf:ID.
+        Folder of a Hugging Face model (sequence classifier or language model), hf:ID, or
+        openai:NAME for a server.
     units
-        What is masked at a time: word, sentence or token.
+        What is masked at a time: word, sentence, paragraph, token; chunk, message, example, field
+        (of JSON); or sentence+word, which finds the sentences first. [default: word]
     mask
-        What stands for a masked unit: "[MASK]", "[UNK]", "delete", or any text such as "...".
+        What stands for a masked unit: "delete", "attention", "[MASK]", "[UNK]", or any text such as
+        "...".
     target
-        logit:LABEL, prob:LABEL or margin:A|B; by default the logit of the predicted label. Given
-        several times, all are explained from the same evaluations.
+        Of classifiers logit:LABEL, prob:LABEL or margin:A|B; by default the logit of the predicted
+        label. Of language models logprob, logprob:mean, prob, of a part of the answer
+        logprob[word], of any answer prob:ANSWER, margin:A|B, or similarity. Given several times,
+        all are explained from the same evaluations.
     budget
         What the evaluations may cost: calls (500), tokens (2e6tok), seconds (90s, or min, h), or
         several, comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
@@ -66,7 +70,7 @@ def explain(
     store
         SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
-    settings: dict[str, Any] = {"units": units, "mask": mask, "target": target}
+    settings: dict[str, Any] = {"units": units or "word", "mask": mask, "target": target}
     run: dict[str, Any] = {
         "budget": budget,
         "method": method,
@@ -74,14 +78,16 @@ def explain(
         "seed": seed,
         "store": store,
     }
+    output.check()
+    if model is None:
+        model = _embedded(prompt)
+    settings |= {**prompt.options(), **server.options()}
     if inputs is not None:
         if text is not None or file is not None:
             raise BadInput("give either --inputs or one text, not both")
+        template = settings.pop("template")
         return explain_inputs(inputs, template, model=model, output=output, **settings, **run)
-    if template is not None:
-        raise BadInput("--template is for --inputs FILE.jsonl, whose fields it takes")
-    output.check()
-    content = _read(text, file)
+    content = prompt.text(text, file)
     with progress(store) as (on_event, stop):
         value_function = ip.text(content, model=model, **settings)
         explanation = ip.explain(value_function, stop=stop, on_event=on_event, **run)
@@ -89,15 +95,13 @@ def explain(
     return stop.exit_code
 
 
-def _read(text: str | None, file: Path | None) -> str:
-    if text is not None and file is None:
-        return text
-    if file is None or text is not None:
-        raise BadInput("give either a text or --file FILE (or --inputs FILE.jsonl)")
-    try:
-        content = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{file} is not UTF-8 text: {error}; convert it first") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {file}: {error.strerror}") from error
+def _embedded(prompt: Prompt) -> str:
+    """The language model that comes with the package, for questions."""
+    if prompt.question is None:
+        raise BadInput(
+            "--model is missing: give a folder in Hugging Face format, hf:ID or openai:NAME "
+            "(questions, --question, have an embedded model; `interplay demo` shows another)"
+        )
+    from interplay.demo import language_model_path
+
+    return str(language_model_path())

@@ -7,6 +7,7 @@ import string
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as default
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,12 @@ from interplay.explain_many import explain_many
 from interplay.explanation import Explanation
 
 if TYPE_CHECKING:
-    from interplay.lenses.text import TextValueFunction
+    from interplay.lenses.text import ResponseValueFunction, TextValueFunction
 
 Span = tuple[int, int]
+
+OF_PROMPTS = ("question", "response")
+"""Fields of a line that are no part of the text."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Input:
     line: int
     text: str
     slots: tuple[tuple[str, Span], ...] | None = None
+    own: Mapping[str, str] = default(default_factory=dict)
+    """Its question and response, for language models."""
 
 
 def explain_inputs(
@@ -39,28 +45,23 @@ def explain_inputs(
     template: str | None = None,
     *,
     model: str,
-    units: str = "word",
-    mask: str | None = None,
-    target: Sequence[str] | None = None,
     budget: str = "500",
     method: str = "auto",
     design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
     output: Output = Output(),  # noqa: B008
+    **options: Any,
 ) -> int:
     """Explain every line of a file of inputs, and write and print what they have in common.
 
     Every line is read, and its text checked against the model, before anything is evaluated. The
-    exit code tells an interruption.
+    exit code tells an interruption. ``options`` are those of :func:`interplay.text`.
     """
-    output.check()
     parse_budget(budget)
     found = read_inputs(inputs, template)
     with progress(store) as (on_event, stop):
-        value_functions = _value_functions(
-            found, inputs, model=model, units=units, mask=mask, target=target
-        )
+        value_functions = value_functions_of(found, inputs, model=model, options=options)
         explanations = explain_many(
             value_functions,
             budget=budget,
@@ -147,17 +148,20 @@ def present(explanations: Explanations, output: Output) -> None:
             print(f"wrote {path}")
 
 
-def _value_functions(
-    found: Sequence[Input], path: Path, *, model: str, **options: Any
-) -> dict[str, TextValueFunction]:
+def value_functions_of(
+    found: Sequence[Input], path: Path, *, model: Any, options: Mapping[str, Any]
+) -> dict[str, TextValueFunction | ResponseValueFunction]:
     """Make every value function before anything is paid for: the model is loaded once."""
-    from interplay.models.hf_classifier import HFClassifier
+    from interplay.models.text_model import SERVER_OPTIONS, open_text_model
 
-    loaded = HFClassifier.load(model)
-    made: dict[str, TextValueFunction] = {}
+    if isinstance(model, str):
+        server = {name: options[name] for name in SERVER_OPTIONS if name in options}
+        model = open_text_model(model, **server)
+    rest = {name: value for name, value in options.items() if name not in SERVER_OPTIONS}
+    made: dict[str, TextValueFunction | ResponseValueFunction] = {}
     for one in found:
         try:
-            value_function = ip.text(one.text, model=loaded, **options)
+            value_function = ip.text(one.text, model=model, **{**rest, **one.own})
         except BadInput as error:
             raise BadInput(f"{path}, line {one.line}: {error}") from error
         if one.slots is not None:
@@ -204,16 +208,19 @@ def _input(
     name = content.get("id", number)
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise BadInput(f'{where}: "id" must be a string or a whole number; got {name!r}')
+    own = {key: _field(content, key, where) for key in OF_PROMPTS if key in content}
     if pieces is None:
-        return Input(str(name), number, _field(content, "text", where))
+        return Input(str(name), number, _field(content, "text", where), own=own)
     text, slots = "", []
-    for literal, field in pieces:
+    for literal, name_of in pieces:
         text += literal
-        if field is not None:
-            value = _field(content, field, where)
-            slots.append((field, (len(text), len(text) + len(value))))
+        if name_of is not None:
+            value = _field(content, name_of, where)
+            slots.append((name_of, (len(text), len(text) + len(value))))
             text += value
-    return Input(str(name), number, text, tuple(slots))
+    used = {field for _, field in pieces}
+    own = {key: value for key, value in own.items() if key not in used}
+    return Input(str(name), number, text, tuple(slots), own)
 
 
 def _field(content: Mapping[str, Any], name: str, where: str) -> str:

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from interplay.models.language import LanguageModel
 
 SERVER = "openai:"
+SERVER_OPTIONS = (
+    "base_url",
+    "api_key_env",
+    "usd_per_million",
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+)
+"""What the command line can say of a server."""
 
 
 def open_text_model(
