@@ -282,7 +282,11 @@ class Server:
         self._open.add(writer)
         try:
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                start = await reader.readexactly(1)
+                if start == b"\x16":  # TLS
+                    writer.write(_raw(400, b"this is http", {}))
+                    return
+                head = (start + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.split("\r\n")
                 method, path, _ = first.split(" ")
                 pairs = (line.split(": ", 1) for line in lines if ": " in line)

@@ -7,7 +7,6 @@ import contextlib
 import heapq
 import json
 import random
-import ssl
 import threading
 import weakref
 from collections.abc import Sequence
@@ -348,14 +347,13 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 def _hopeless(error: Exception) -> bool:
     told = " ".join(str(one) for one in _causes(error)).lower()
-    return "certificate" in told or "name or service" in told or "nodename" in told
+    return any(word in told for word in ("ssl", "certificate", "name or service", "nodename"))
 
 
 def _unreachable(error: Exception, options: Options) -> InterplayError:
-    causes = _causes(error)
-    told = " ".join(str(one) for one in causes).lower()
+    told = " ".join(str(one) for one in _causes(error)).lower()
     where = options.where
-    if any(isinstance(one, ssl.SSLError) for one in causes) or "certificate" in told:
+    if "ssl" in told or "certificate" in told:
         return BadInput(
             f"{where} has no certificate that this machine trusts, or does not speak TLS: check "
             "https:// against http:// in base_url, or set SSL_CERT_FILE to the right authority"

@@ -41,13 +41,13 @@ class Key:
                 "as OPENAI_API_KEY; what was given is no such name (and is not shown, in case it "
                 "is the key itself)"
             )
-        secret = os.environ.get(variable, "").strip()
-        if any(not "!" <= letter <= "~" for letter in secret):
+        key = cls(os.environ.get(variable, "").strip())  # no variable of this frame shows it
+        if any(not "!" <= letter <= "~" for letter in key._secret):
             raise BadInput(
                 f"the environment variable {variable} holds characters that no key has (white "
                 "space inside, or letters beyond ASCII): copy the key into it again"
             )
-        return cls(secret)
+        return key
 
     def __bool__(self) -> bool:
         return bool(self._secret)

@@ -138,11 +138,10 @@ class Probe:
         )
         told = self._all([self.writer.score(way, contents[i]) for i in (1, 0, 0, 1)])
         found = [likeliest(way, data) for data in told]
-        for one, other, what in ((first, found[1], ""), (found[1], found[2], ""),
-                                 (found[0], found[3], "")):  # fmt: skip
+        for one, other in ((first, found[1]), (first, found[2]), (found[0], found[3])):
             shared = one.keys() & other.keys()
             drift = max((abs(one[t] - other[t]) for t in shared), default=float("inf"))
-            self._check_drift(drift, what)
+            self._check_drift(drift)
 
     def _check_scores(self, way: Way, chat: bool) -> str:
         samples = [self._sample(way, chat, i) for i in (0, 1)]
@@ -199,7 +198,13 @@ class Probe:
             if a != b:
                 break
             shared += 1
-        self._check_drift(_drift(one, other, shared), "at the start that two texts share ")
+        drift = _drift(one, other, shared)
+        if not drift <= self.tolerance:
+            raise BackendError(
+                "the server's log-probabilities are not for the text that was sent: two texts with "
+                f"the same start differ there by {drift:.3g} (tolerance {self.tolerance:g}). They "
+                "may be those of the token after"
+            )
         values = {value for value in one.logprobs if value is not None}
         if len(values) < 2:
             raise BackendError(
@@ -238,11 +243,9 @@ class Probe:
                 )
             return
 
-    def _check_drift(self, drift: float, where: str = "") -> None:
+    def _check_drift(self, drift: float) -> None:
         if not drift <= self.tolerance:
-            raise BackendError(
-                self._unsteady(f"log-probabilities {where}that differ by {drift:.3g}")
-            )
+            raise BackendError(self._unsteady(f"log-probabilities that differ by {drift:.3g}"))
 
     def _unsteady(self, what: str) -> str:
         return (

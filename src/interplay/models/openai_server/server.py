@@ -70,7 +70,7 @@ class OpenAIServer:
         self.batch_size = ROUNDS_PER_BATCH * connection.pace.concurrency
         self._connection, self._writer, self._probe = connection, writer, probe
         self._tokenizer = probe.tokenizer
-        self._wanted = mode
+        self._wanted = self.mode = mode
         self._probed: dict[bool, Probed] = {}
         self._ratios: list[float] = []  # tokens over their bound, of answers so far
         self._warned = False
