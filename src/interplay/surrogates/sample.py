@@ -75,7 +75,11 @@ class Sample:
     def for_misfit(self, misfit: float) -> Sample:
         """Return the sample of one target whose rows weigh importance / (misfit + noise)."""
         assert self.noise is not None
-        return replace(self, weights=mean_one(self.importance / (misfit + self.noise[:, 0])))
+        noise = self.noise[:, 0]
+        # a value without noise (nothing was drawn for it) that is also fitted exactly does not
+        # count beyond all bounds
+        variance = np.maximum(misfit + noise, 1e-6 * noise.max())
+        return replace(self, weights=mean_one(self.importance / variance))
 
     @property
     def n(self) -> int:

@@ -84,9 +84,7 @@ def tabular(
     wanted = _mask(mask)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
-    targets = [] if target is None else [target] if isinstance(target, str) else list(target)
-    if not all(isinstance(one, str) for one in targets):
-        raise BadInput(f"target must be a string, or several; got {target!r}")
+    targets = target_names(target)
     if len(set(targets)) < len(targets):
         raise BadInput(f"target names the same twice: {', '.join(targets)}")
     table = make_table(row, background, columns)
@@ -101,6 +99,16 @@ def tabular(
     places = np.zeros((1, len(table.columns)), dtype=np.intp)
     model = outputs(predict, targets, table.gathered(places))
     return TableValueFunction(table, model, predict, wanted, members, int(seed))
+
+
+def target_names(target: object) -> list[str]:
+    """Return the targets that were asked for, none, one or several."""
+    if target is None:
+        return []
+    targets = [target] if isinstance(target, str) else target
+    if not isinstance(targets, Sequence) or not all(isinstance(one, str) for one in targets):
+        raise BadInput(f"target must be a string, or several; got {target!r}")
+    return list(targets)
 
 
 def _mask(mask: object) -> TableMask:
