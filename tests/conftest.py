@@ -10,6 +10,11 @@ from command_line import interplay as interplay
 from run_summaries import long_run as long_run
 from run_summaries import plain_run as plain_run
 from run_summaries import short_run as short_run
+from tiny_image_models import clip as clip
+from tiny_image_models import llava as llava
+from tiny_image_models import plain_clip as plain_clip
+from tiny_image_models import plain_vit as plain_vit
+from tiny_image_models import vit as vit
 from tiny_models import bert as bert
 from tiny_models import gpt2 as gpt2
 from tiny_models import roberta as roberta

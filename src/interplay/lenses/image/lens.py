@@ -171,14 +171,13 @@ def remade(
     return image(**arguments | changes)
 
 
-def _targets(target: str | Sequence[str] | None) -> list[str]:
+def _targets(target: object) -> list[str]:
     if target is None:
         return []
-    targets = [target] if isinstance(target, str) else list(target)
-    for given in targets:
-        if not isinstance(given, str):
-            raise BadInput(f"target must be a string; got {type(given).__name__}")
-    return targets
+    targets = [target] if isinstance(target, str) else target
+    if not isinstance(targets, Sequence) or not all(isinstance(one, str) for one in targets):
+        raise BadInput(f"target must be a string, or several; got {target!r}")
+    return list(targets)
 
 
 def _load(

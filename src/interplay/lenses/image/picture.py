@@ -82,9 +82,9 @@ def _opened(path: Path) -> Any:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        found = Image.open(path)
-        frames = getattr(found, "n_frames", 1)
-        found.load()
+        with Image.open(path) as file:
+            frames = getattr(file, "n_frames", 1)
+            found = file.copy()
     except UnidentifiedImageError as error:
         raise BadInput(f"{path} is not an image that pillow can read; save it as PNG") from error
     except Image.DecompressionBombError as error:
