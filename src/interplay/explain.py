@@ -178,6 +178,8 @@ def _one_pass(
             "seed": seed,
             "store": None if store is None else str(store),
             "fingerprint": paid.fingerprint,
+            # which masks share a call changes the last digits of a float model's values
+            "batch_size": getattr(value_function, "batch_size", None),
         },
         subject=subject_of(value_function),
         replicates=replicates,

@@ -193,7 +193,7 @@ class _OnDemand:
         self.run, self.made = run, given and regrouped(given, run.subject, run.features)
         self.fingerprint = str(run.config["fingerprint"])
         self.targets = run.targets
-        self.batch_size = getattr(given, "batch_size", None)
+        self.batch_size = run.config.get("batch_size") or getattr(given, "batch_size", None)
 
     def __call__(self, masks: BoolArray) -> Any:
         if self.made is None:

@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from interplay.errors import BadInput
-from interplay.groups import regrouped
 
 KINDS = ("text", "image")
 """Kinds of subjects whose value functions can be made from a run file alone."""
 
 
 def value_function_of(
-    subject: Mapping[str, Any],
-    targets: Sequence[str],
-    features: Sequence[str] = (),
-    **changes: Any,
+    subject: Mapping[str, Any], targets: Sequence[str], **changes: Any
 ) -> Callable[..., Any]:
-    """Make the value function of a run again.
+    """Make the value function of a run again, over the lens's own features.
+
+    A run of groups of them is made whole by :func:`interplay.groups.regrouped`.
 
     Parameters
     ----------
@@ -26,8 +24,6 @@ def value_function_of(
         what the run says of its subject.
     targets
         names of the run's targets.
-    features
-        names of its features, needed where they are groups of the lens's own.
     **changes
         arguments of the lens that shall be others than the run's, such as ``text`` or ``model``.
 
@@ -53,7 +49,7 @@ def value_function_of(
     if kind == "image":
         from interplay.lenses.image import remade
 
-        return regrouped(remade(subject, targets, **changes), subject, features)
+        return remade(subject, targets, **changes)
     arguments: dict[str, Any] = {
         "model": str(subject["model"]),
         "target": list(targets),
@@ -64,7 +60,7 @@ def value_function_of(
     if given is None:  # runs of before arguments were told
         arguments |= {"units": str(subject["units"]), "mask": subject["mask"]}
     arguments.setdefault("text", subject["text"])
-    return regrouped(text(**arguments | changes), subject, features)
+    return text(**arguments | changes)
 
 
 def _decoded(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,11 +127,10 @@ class ResponseValueFunction:
         queries = self.ablation.queries(check_masks(masks, n=len(self.features)))
         return self.model.forecast(queries, self.responses)
 
-    def allow(self, **left: float | None) -> None:
-        """Pass on what is left of the budget to a model that has a price."""
+    def allow(self, **left: float | None) -> bool:
+        """Pass on what is left of the budget to a model that has a price, and keeps to it."""
         allow = getattr(self.model, "allow", None)
-        if allow is not None:
-            allow(**left)
+        return allow is not None and bool(allow(**left))
 
     def masked_text(self, mask: BoolArray) -> str:
         """Return the prompt that is scored for one mask, bool ``(n,)``; a chat's roles left out."""
