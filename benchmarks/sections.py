@@ -106,10 +106,39 @@ def write(page: Page, results: Results) -> None:
     """Write the JSON and the Markdown page."""
     ordered = {section: results[section] for section in page.sections if section in results}
     for ending, text in (
-        ("json", json.dumps(ordered, indent=1, ensure_ascii=False)),
+        ("json", lines(ordered)),
         ("md", rendered(page, ordered)),
     ):
         (page.folder / f"{page.name}.{ending}").write_text(text.rstrip() + "\n", "utf-8")
+
+
+def lines(content: Any, depth: int = 0) -> str:
+    """Return JSON in which what holds no other list or mapping takes one line.
+
+    >>> print(lines({"a": [{"b": 1, "c": 2}, {"b": 3}]}))
+    {
+     "a": [
+      {"b": 1, "c": 2},
+      {"b": 3}
+     ]
+    }
+    """
+    mapping = isinstance(content, dict)
+    parts = list(content.values() if mapping else content)
+    if not any(isinstance(part, dict | list) for part in parts):
+        return _one(content)
+    names = [f"{_one(key)}: " for key in content] if mapping else []
+    space = "\n" + " " * depth
+    body = ",".join(
+        f"{space} {name}{lines(part, depth + 1) if isinstance(part, dict | list) else _one(part)}"
+        for name, part in zip(names or [""] * len(parts), parts, strict=True)
+    )
+    first, last = "{}" if mapping else "[]"
+    return f"{first}{body}{space}{last}"
+
+
+def _one(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def rendered(page: Page, results: Results) -> str:

@@ -8,7 +8,7 @@ is the largest by absolute value among those of two facts and more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import log2
 from typing import Any
@@ -26,7 +26,6 @@ from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
 from interplay.demo import FOLDER
 from interplay.evaluate import evaluate
 from interplay.models.text_model import open_text_model
-from interplay.packing import Term
 from interplay.value_function import BoolArray, FloatArray
 
 ITEMS, QUICK_ITEMS = 100, 5
@@ -91,32 +90,39 @@ def measure(item: Item, model: Any, *, published: bool) -> dict[str, Any]:
         tops[SPEX] = top_of_spex(function, calls)
     if published:
         kept = Results(folder() / "pairs.json", source())
-        tops[PUBLISHED] = tuple(
-            kept.row(
-                "pairs", function.fingerprint, PUBLISHED, SEED,
-                lambda: {"top": top(masks, values, PUBLISHED)},
-            )["top"]
-        )  # fmt: skip
-    pair = tuple(sorted(item.supporting))
+        fit = partial(_published, masks, values)
+        tops[PUBLISHED] = kept.row("pairs", function.fingerprint, PUBLISHED, SEED, fit)["top"]
     return {
         "n": n,
         "calls": calls,
         "right": answered == item.answer,
         "full": float(values[masks.all(axis=1)][0]),
-        "pair": pair,
-        "tops": tops,
-        "found": {name: found == pair for name, found in tops.items()},
+        "pair": said(item.supporting),
+        **tops,
     }
 
 
-def top(masks: BoolArray, values: FloatArray, method: str, design: Any = None) -> Term:
-    """Return the largest interaction of two features and more; none where there is none."""
+def said(term: Iterable[int]) -> str:
+    """Return a set of sentences in words.
+
+    >>> said((4, 1))
+    '1+4'
+    """
+    return "+".join(map(str, sorted(term)))
+
+
+def _published(masks: BoolArray, values: FloatArray) -> dict[str, Any]:
+    return {"top": top(masks, values, PUBLISHED)}
+
+
+def top(masks: BoolArray, values: FloatArray, method: str, design: Any = None) -> str:
+    """Return the largest interaction of two features and more; nothing where there is none."""
     fitted = ip.fit(masks, values, method=method, design=design, seed=SEED)
     found = fitted.spectrum().top(1, min_order=2)
-    return found[0].features if found else ()
+    return said(found[0].features) if found else ""
 
 
-def top_of_spex(function: Callable[..., Any], calls: int) -> Term:
+def top_of_spex(function: Callable[..., Any], calls: int) -> str:
     """Return the same of the largest coded design within so many calls, all of it trained on."""
     n = len(function.features)  # type: ignore[attr-defined]
     code = MaskCode.drawn(n, np.random.default_rng(SEED))
@@ -130,15 +136,19 @@ def top_of_spex(function: Callable[..., Any], calls: int) -> Term:
     return top(masks, values, SPEX, ip.Recording(masks, values, design="coded", code=code))
 
 
+def found_by(name: str, measured: Sequence[dict[str, Any]]) -> float:
+    """Return the share of items on which a method has the pair on top."""
+    return float(np.mean([one[name] == one["pair"] for one in measured]))
+
+
 def judged(kind: str, measured: Sequence[dict[str, Any]]) -> Row:
     """Return the row of a kind: shares of items, other methods compared on the items they have."""
     shares, held = {}, True
     for name in (*METHODS, SPEX, PUBLISHED):
-        have = [one["found"] for one in measured if name in one["found"]]
+        have = [one for one in measured if name in one]
         if have:
-            share = float(np.mean([found[name] for found in have]))
-            shares[name] = (share, len(have))
-            held &= float(np.mean([found[AUTO] for found in have])) >= share
+            shares[name] = (found_by(name, have), len(have))
+            held &= found_by(AUTO, have) >= found_by(name, have)
     parts = [
         f"{name} {100 * share:.0f} %" + ("" if count == len(measured) else f" (of {count})")
         for name, (share, count) in shares.items()
@@ -159,13 +169,13 @@ def report(rows: Sequence[Row]) -> str:
     table = []
     for row in rows:
         have = row.detail["shares"]
-        found = [one["found"][AUTO] for one in row.detail["items"] if one["right"]]
+        right = [one for one in row.detail["items"] if one["right"]]
         table.append(
             [
                 row.detail["kind"],
                 f"{100 * row.detail['right']:.0f} %",
                 *(f"{100 * have[n][0]:.0f} % of {have[n][1]}" if n in have else "" for n in names),
-                f"{100 * np.mean(found):.0f} % of {len(found)}" if found else "",
+                f"{100 * found_by(AUTO, right):.0f} % of {len(right)}" if right else "",
             ]
         )
     header = ["kind", "model right", *names, "auto, items answered right"]

@@ -235,11 +235,11 @@ def test_the_pair_of_a_model_that_reasons_is_found(kind: str) -> None:
     items = [next(one for one in drawn if len(one.sentences) == n) for n in sizes]
     measured = [pairs.measure(item, Reasoner(), published=False) for item in items]
     assert [one["calls"] for one in measured] == [{5: 32, 8: 192}[n] for n in sizes]
-    assert [one["pair"] for one in measured] == [tuple(sorted(one.supporting)) for one in items]
-    assert all(one["right"] and one["found"]["auto"] for one in measured)
+    assert [one["pair"] for one in measured] == [pairs.said(one.supporting) for one in items]
+    assert all(one["right"] and one["auto"] == one["pair"] for one in measured)
     assert all(one["full"] == pytest.approx(0.9) for one in measured)
-    assert not any(one["found"]["lasso"] for one in measured)
-    assert ["spex" in one["found"] for one in measured] == [n == 8 for n in sizes]
+    assert not any(one["lasso"] for one in measured)
+    assert ["spex" in one for one in measured] == [n == 8 for n in sizes]
     row = pairs.judged(kind, measured)
     assert row.met
     assert row.detail["shares"]["auto"] == (1.0, len(sizes))
@@ -248,11 +248,9 @@ def test_the_pair_of_a_model_that_reasons_is_found(kind: str) -> None:
 
 
 def test_pairs_are_compared_on_the_items_that_a_method_has() -> None:
-    def one(**found: bool) -> dict[str, object]:
-        return {"found": found, "right": True}
-
-    many = [one(auto=True, proxyspex=True, **{"parity-gp": True}, lasso=False)] * 39
-    few = [one(auto=False, proxyspex=False, **{"parity-gp": False}, lasso=False, spex=False)]
+    names = ("auto", "proxyspex", "parity-gp", "lasso")
+    many = [{"pair": "0+1", "right": True} | dict.fromkeys(names, "0+1")] * 39
+    few = [{"pair": "0+1", "right": True} | dict.fromkeys(names, "0+2") | {"spex": "1"}]
     assert pairs.judged("either", many + few).met
-    few[0]["found"]["spex"] = True  # type: ignore[index]
+    few[0]["spex"] = "0+1"
     assert not pairs.judged("either", many + few).met
