@@ -76,7 +76,7 @@ class ValueFunction(Protocol):
         evaluating these masks will cost in all; cheap, without a call of the model
     ``allow(usd=, tokens=)``
         called before each batch with what the budget still allows of them, None where it sets no
-        limit; for value functions that keep to it request by request
+        limit; returns True where the value function keeps to it by itself, request by request
     ``nesting``
         a :class:`interplay.groups.Nesting` where the features lie in larger ones, words in
         sentences: :func:`interplay.explain` then finds the sentences that matter first, and what

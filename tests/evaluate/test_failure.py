@@ -18,14 +18,16 @@ class Paid:
 
     batch_size = 4
     fingerprint = "paid"
+    keeps = False
 
     def __init__(self, failure: Exception | None = None, fails_at: int = 10**9) -> None:
         self.failure, self.fails_at = failure, fails_at
         self.asked: list[bytes] = []
         self.left: list[tuple[float | None, float | None]] = []
 
-    def allow(self, *, usd: float | None, tokens: float | None) -> None:
+    def allow(self, *, usd: float | None, tokens: float | None) -> bool:
         self.left.append((usd, tokens))
+        return self.keeps
 
     def __call__(self, masks: BoolArray) -> Any:
         raise AssertionError("measure is called")
@@ -77,8 +79,17 @@ def test_a_spent_budget_ends_the_run_with_what_is_complete(tmp_path: Path) -> No
 def test_it_is_told_before_each_batch_what_is_left() -> None:
     paid = Paid()
     result = evaluate(paid, MASKS, meter=Meter(parse_budget("10usd")))
-    assert paid.left == [(10.0, None), (6.0, None), (2.0, None)]
+    assert list(dict.fromkeys(paid.left)) == [(10.0, None), (6.0, None), (2.0, None)]
     assert result.stopped == SPENT
+    assert len(result.values) == 10  # what a batch costs is foreseen, and the last is cut
     free = Paid()
     evaluate(free, MASKS)
     assert free.left[0] == (None, None)
+
+
+def test_one_that_keeps_to_the_budget_is_asked_for_whole_batches() -> None:
+    paid = Paid(BudgetExceeded("the budget is spent"), fails_at=9)
+    paid.keeps = True
+    result = evaluate(paid, MASKS, meter=Meter(parse_budget("10usd")))
+    assert result.stopped == SPENT
+    assert len(result.values) == 10

@@ -33,6 +33,9 @@ BATCH_SIZE: Final = 64
 SPENT: Final = "the budget is spent"
 """Why a run ends that its budget stopped."""
 
+KEPT: Final = ("usd", "tokens")
+"""What a value function may keep to by itself, request by request."""
+
 SAME: Final = 1e-3
 """Values that differ by less, relative to the largest, come from the same value function: float
 models agree to 1e-4 across batch sizes."""
@@ -287,7 +290,14 @@ class _Run:
         if self.meter.priced and wanted:
             prices = told_prices(self.value_function, masks[missing.any(axis=0)])
             told = {kind: (low * wanted, high * wanted) for kind, (low, high) in prices.items()}
+        if wanted and self.tell_left():
+            told |= dict.fromkeys(KEPT, (0.0, 0.0))
         return self.spent_with(stored).affords(wanted, told)
+
+    def tell_left(self) -> bool:
+        """Tell the value function what is left; return whether it keeps to it by itself."""
+        allow = getattr(self.value_function, "allow", None)
+        return allow is not None and bool(allow(**{kind: self.meter.left(kind) for kind in KEPT}))
 
     def complete(self, rows: IndexArray) -> int:
         """How many of the rows, from the first on, have all their values."""
@@ -336,9 +346,7 @@ class _Run:
         masks = self.masks[rows]
         began = time.perf_counter()
         try:
-            if hasattr(self.value_function, "allow"):
-                kinds = ("usd", "tokens")
-                self.value_function.allow(**{kind: self.meter.left(kind) for kind in kinds})
+            self.tell_left()
             # a copy: what the value function does to its argument must not reach the store
             told = getattr(self.value_function, "measure", self.value_function)(masks.copy())
         except Exception as error:

@@ -275,6 +275,7 @@ class _Batch:
                 used = _usage(answer)
                 prompt, completion = used or (request.prompt, request.completion)
                 ledger.answer(prompt, completion, told=used is not None)
+                ledger.learn(prompt, request.prompt)
                 pace.answered()
             elif answer is None or answer.billed:  # None: cancelled
                 prompt, completion = request.prompt, request.completion

@@ -78,6 +78,8 @@ class Ledger:
         Answers without a count of tokens: counted at the most that they may have been.
     bounded : int
         Labels that were not among the most likely tokens: their log-probabilities are bounds.
+    density : (float, float)
+        The least and the largest share that prompts took of the most that they could have taken.
     """
 
     prices: Prices | None = None
@@ -89,6 +91,7 @@ class Ledger:
     uncertain_tokens: int = 0
     estimated: int = 0
     bounded: int = 0
+    density: tuple[float, float] = (1.0, 0.0)
     _uncertain_usd: float = field(default=0.0, repr=False)
 
     @property
@@ -137,6 +140,11 @@ class Ledger:
         self.prompt_tokens += prompt
         self.completion_tokens += completion
         self.estimated += not told
+
+    def learn(self, prompt: int, most: int) -> None:
+        """Note how many tokens a prompt took, of so many at most."""
+        share = prompt / most
+        self.density = min(self.density[0], share), max(self.density[1], share)
 
     def doubt(self, prompt: int, completion: int) -> None:
         """Count an attempt that may have been billed."""

@@ -17,7 +17,7 @@ from interplay.errors import BackendError, BadInput, InterplayError, unknown
 from interplay.models import responses as tokenized
 from interplay.models.language import Generated, Prompt, Query, Response, Scored, Span
 from interplay.models.openai_server import alignment
-from interplay.models.openai_server.connection import Connection, Options, Outcome, Request
+from interplay.models.openai_server.connection import Connection, Options, Request
 from interplay.models.openai_server.key import Key
 from interplay.models.openai_server.ledger import Cap, Ledger, Prices
 from interplay.models.openai_server.limits import Pace
@@ -36,6 +36,8 @@ from interplay.models.openai_server.probe import MODES, Probe, Probed, same_ids
 OPENAI = "https://api.openai.com/v1"
 # One batch of the evaluation loop is many rounds of requests: its last round waits for stragglers.
 ROUNDS_PER_BATCH = 16
+# The next prompts may take more tokens for their bytes than those so far.
+MARGIN = 1.1
 
 
 class OpenAIServer:
@@ -72,7 +74,6 @@ class OpenAIServer:
         self._tokenizer = probe.tokenizer
         self._wanted = self.mode = mode
         self._probed: dict[bool, Probed] = {}
-        self._ratios: list[float] = []  # tokens over their bound, of answers so far
         self._warned = False
         self.max_tokens = probe.models()
         self.mode = self._ready(chat).way.kind
@@ -209,11 +210,11 @@ class OpenAIServer:
         """Close the connections; nothing more can be asked."""
         self._connection.close()
 
-    def allow(self, *, usd: float | None = None, tokens: float | None = None) -> None:
+    def allow(self, *, usd: float | None = None, tokens: float | None = None) -> bool:
         """Let so much more be spent from now on, at most; None is no limit.
 
         A request that could pass it, with all those in flight, is not sent: its row is NaN, and the
-        ``failure`` a :class:`~interplay.errors.BudgetExceeded`.
+        ``failure`` a :class:`~interplay.errors.BudgetExceeded`. Returns True.
 
         Raises
         ------
@@ -221,6 +222,7 @@ class OpenAIServer:
             ``usd`` without prices.
         """
         self._connection.cap.allow(usd, tokens)
+        return True
 
     def read(self, prompts: Sequence[Prompt]) -> list[Query]:
         """Return the prompts: the server tokenises them."""
@@ -286,14 +288,11 @@ class OpenAIServer:
                 places.setdefault((prompt, which), []).append(row)
         requests = [self._question(prompt, responses[which]) for prompt, which in places]
         outcomes, failure = self._connection.ask(requests)
-        for ((prompt, which), rows), request, outcome in zip(
-            places.items(), requests, outcomes, strict=True
-        ):
+        for ((prompt, which), rows), outcome in zip(places.items(), outcomes, strict=True):
             tokens[rows[0]] += outcome.tokens
             usd[rows[0]] += outcome.usd
             if outcome.data is None:
                 continue
-            self._learn(request, outcome)
             probed = self._ready(prompt.chat)
             try:
                 if probed.way.kind == "labels":
@@ -338,8 +337,8 @@ class OpenAIServer:
     ) -> dict[str, tuple[float, float]]:
         """Return what scoring will cost in all, ``"tokens"`` and, with prices, ``"usd"``.
 
-        Before the first answers the upper end is one token per byte, which is never passed; then
-        it is what answers so far took for their bytes.
+        Before the first answer the upper end is one token per byte, which is never passed; then it
+        is a little more than the prompts so far took for their bytes.
         """
         seen = set()
         prompt = completion = 0
@@ -352,9 +351,8 @@ class OpenAIServer:
                     request = self._question(asked, response)
                     prompt += request.prompt
                     completion += request.completion
-        low, high = 0.1, 1.0
-        if len(self._ratios) >= 16:
-            low, high = min(self._ratios), min(max(self._ratios), 1.0)
+        low, high = self.ledger.density
+        low, high = (low / MARGIN, min(high * MARGIN, 1.0)) if high else (0.1, 1.0)
         told = {"tokens": (low * prompt, high * prompt + completion)}
         prices = self.ledger.prices
         if prices is not None:
@@ -500,12 +498,6 @@ class OpenAIServer:
                     )
             found.append(min(value, 0.0))
         return found
-
-    def _learn(self, request: Request, outcome: Outcome) -> None:
-        usage = (outcome.data or {}).get("usage")
-        told = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-        if isinstance(told, int) and request.prompt and len(self._ratios) < 4096:
-            self._ratios.append(told / request.prompt)
 
 
 def _prompt(query: Query) -> Prompt:
