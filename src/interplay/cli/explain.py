@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
+from interplay.cli.explain_image import Pictures, explain_image
+from interplay.cli.explain_table import Tables, explain_table
 from interplay.cli.inputs import explain_inputs
 from interplay.cli.output import Output, progress
 from interplay.cli.prompt import Prompt, Server
@@ -21,6 +23,8 @@ def explain(
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     inputs: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     prompt: Prompt = Prompt(),  # noqa: B008
+    pictures: Pictures = Pictures(),  # noqa: B008
+    tables: Tables = Tables(),  # noqa: B008
     model: str | None = None,
     server: Server = Server(),  # noqa: B008
     units: str | None = None,
@@ -33,7 +37,7 @@ def explain(
     store: Path = Path("runs.db"),
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
-    """Explain a model's output on a text or prompt.
+    """Explain a model's output on a text or prompt, an image or a row of a table.
 
     Parameters
     ----------
@@ -45,8 +49,8 @@ def explain(
         Explain many texts: a file of JSON lines, {"text": ..., "id": ...} each, and show what they
         have in common; for language models also "question" and "response".
     model
-        Folder of a Hugging Face model (sequence classifier or language model), hf:ID, or
-        openai:NAME for a server.
+        Folder of a Hugging Face model, hf:ID, openai:NAME for a server, or py:MODULE:NAME for a
+        table.
     units
         What is masked at a time: word, sentence, paragraph, token; chunk, message, example, field
         (of JSON); or sentence+word, which finds the sentences first. [default: word]
@@ -80,24 +84,61 @@ def explain(
     }
     output.check()
     if model is None:
-        model = _embedded(prompt)
+        model = _embedded(prompt, of_text=not (pictures.given or tables.given))
     settings |= {**prompt.options(), **server.options()}
     if inputs is not None:
         if text is not None or file is not None:
             raise BadInput("give either --inputs or one text, not both")
         template = settings.pop("template")
         return explain_inputs(inputs, template, model=model, output=output, **settings, **run)
-    content = prompt.text(text, file)
+    text_given = not (pictures.given or tables.given)
+    if text_given:
+        content = prompt.text(text, file)
+    else:
+        _check_alone(text, file, prompt, pictures, tables)
     with progress(store) as (on_event, stop):
-        value_function = ip.text(content, model=model, **settings)
+        value_function: Any
+        if text_given:
+            value_function = ip.text(content, model=model, **settings)
+        elif tables.given:
+            value_function = explain_table(tables, model, mask, target, seed)
+        else:
+            value_function = explain_image(
+                pictures,
+                model,
+                units,
+                mask,
+                target,
+                prompt.question,
+                prompt.response,
+                prompt.max_new_tokens,
+            )
         explanation = ip.explain(value_function, stop=stop, on_event=on_event, **run)
     output.present(explanation)
     return stop.exit_code
 
 
-def _embedded(prompt: Prompt) -> str:
-    """The language model that comes with the package, for questions."""
-    if prompt.question is None:
+def _check_alone(
+    text: str | None, file: Path | None, prompt: Prompt, pictures: Pictures, tables: Tables
+) -> None:
+    """Refuse an image or a row beside another thing to explain."""
+    given = {
+        "a text": text is not None,
+        "--file": file is not None,
+        "--context": prompt.context is not None,
+        "--chunks": prompt.chunks is not None,
+        "--messages": prompt.messages is not None,
+        "--image": pictures.given,
+        "--table": tables.given,
+    }
+    names = [name for name, one in given.items() if one]
+    if len(names) > 1:
+        raise BadInput(f"give one thing to explain; got {' and '.join(names)}")
+
+
+def _embedded(prompt: Prompt, *, of_text: bool) -> str:
+    """The language model that comes with the package, for questions about texts."""
+    if prompt.question is None or not of_text:
         raise BadInput(
             "--model is missing: give a folder in Hugging Face format, hf:ID or openai:NAME "
             "(questions, --question, have an embedded model; `interplay demo` shows another)"
