@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 import interplay as ip
+from interplay.errors import BadInput
 
 if TYPE_CHECKING:
     from interplay.lenses.image import ImageValueFunction
@@ -34,19 +35,25 @@ class Pictures:
     image: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None
     caption: Annotated[list[str] | None, Parameter(negative="")] = None
 
+    @property
+    def given(self) -> bool:
+        """Whether any of these options was."""
+        return self.image is not None or self.caption is not None
+
 
 def explain_image(
     pictures: Pictures,
-    *,
     model: str,
-    units: str | None = None,
-    mask: str | None = None,
-    target: Sequence[str] | None = None,
-    question: str | None = None,
-    response: str | None = None,
-    max_new_tokens: int = 64,
+    units: str | None,
+    mask: str | None,
+    target: Sequence[str] | None,
+    question: str | None,
+    response: str | None,
+    max_new_tokens: int,
 ) -> ImageValueFunction:
     """Return the value function of ``--image`` and the options that go with it."""
+    if pictures.image is None:
+        raise BadInput("--caption is for --image FILE")
     return ip.image(
         pictures.image,
         model=model,

@@ -45,14 +45,18 @@ class Tables:
     columns: str | None = None
     group: Annotated[list[str] | None, Parameter(negative="")] = None
 
+    @property
+    def given(self) -> bool:
+        """Whether any of these options was."""
+        return any(one is not None for one in (self.table, self.row, self.columns, self.group))
+
 
 def explain_table(
     tables: Tables,
-    *,
     model: str,
-    mask: str | None = None,
-    target: Sequence[str] | None = None,
-    seed: int = 0,
+    mask: str | None,
+    target: Sequence[str] | None,
+    seed: int,
 ) -> TableValueFunction:
     """Return the value function of ``--table`` and the options that go with it."""
     if tables.table is None:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from interplay.cli.explain_table import table_again
 from interplay.cli.output import progress
+from interplay.explanation import load
 from interplay.replay import replay as replay_run
 
 
@@ -18,6 +20,7 @@ def replay(
     *,
     fresh: Annotated[bool, Parameter(negative="")] = False,
     store: Path | None = None,
+    model: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Make a saved run again and say whether it gives the same numbers.
@@ -33,11 +36,19 @@ def replay(
         else from its store.
     store
         Look for values here instead of in the run's own store.
+    model
+        Of a run of a table: py:MODULE:NAME. What a file names is never run; you name it.
     json
         Print one JSON object on standard output and nothing else.
     """
     with progress(store or Path("its store")) as (on_event, stop):
-        outcome = replay_run(run, fresh=fresh, store=store, stop=stop, on_event=on_event)
+        value_function = None
+        if model is not None:
+            saved = load(run)
+            value_function = table_again(saved.subject, saved.targets, model)
+        outcome = replay_run(
+            run, value_function, fresh=fresh, store=store, stop=stop, on_event=on_event
+        )
     if json:
         told = {
             "same": outcome.same_results and outcome.same_values,
