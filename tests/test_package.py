@@ -58,12 +58,17 @@ def test_pickle_is_nowhere() -> None:
         assert "allow_pickle=True" not in text, path
 
 
-@pytest.mark.parametrize("extra", ["hf"])
-def test_a_missing_extra_says_what_to_install(extra: str) -> None:
+@pytest.mark.parametrize(
+    ("extra", "absent", "model"),
+    [("hf", ("transformers", "torch"), "anywhere"), ("api", ("httpx2",), "openai:anything")],
+)
+def test_a_missing_extra_says_what_to_install(
+    extra: str, absent: tuple[str, ...], model: str
+) -> None:
     program = (
-        "import sys; sys.modules['transformers'] = None; sys.modules['torch'] = None\n"
+        f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
         "import interplay as ip\n"
-        "try:\n    ip.text('a good film', model='anywhere')\n"
+        f"try:\n    ip.text('a good film', model='{model}')\n"
         "except ip.MissingExtra as error:\n    print(error)\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
