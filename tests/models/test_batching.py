@@ -17,16 +17,17 @@ from interplay.models.hf_classifier import HFClassifier
 
 
 @given(
-    st.lists(st.integers(0, 20), max_size=30),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), max_size=30),
     st.integers(1, 60),
     st.none() | st.integers(1, 5),
     st.booleans(),
 )
 def test_every_sequence_once_within_the_bounds(
-    lengths: list[int], tokens: int, rows: int | None, equal: bool
+    sequences: list[tuple[int, int]], tokens: int, rows: int | None, equal: bool
 ) -> None:
+    lengths, keys = [length for length, _ in sequences], [key for _, key in sequences]
     seen: list[list[int]] = []
-    Batches("m", tokens).run(lengths, seen.append, rows=rows, equal=equal)
+    Batches("m", tokens).run(lengths, seen.append, rows=rows, equal=keys if equal else None)
     assert sorted(i for batch in seen for i in batch) == list(range(len(lengths)))
     widths = [lengths[batch[0]] for batch in seen]
     assert widths == sorted(widths, reverse=True)
@@ -34,7 +35,7 @@ def test_every_sequence_once_within_the_bounds(
         assert width == max(lengths[i] for i in batch)
         assert len(batch) == 1 or len(batch) * width <= tokens
         assert rows is None or len(batch) <= rows
-        assert not equal or {lengths[i] for i in batch} == {width}
+        assert not equal or len({keys[i] for i in batch}) == 1
 
 
 def test_bound_halves_and_stays() -> None:

@@ -72,7 +72,7 @@ def test_pads_left_where_only_that_is_harmless(bert: Path, monkeypatch: pytest.M
     model = HFClassifier.load(bert)
     right = model._forward
 
-    def reads_the_last_token(batch, pad, side):  # type: ignore[no-untyped-def]
+    def reads_the_last_token(batch, pad, side, *hidden):  # type: ignore[no-untyped-def]
         if side == "right":
             return right([list(ids) + [pad] * (30 - len(ids)) for ids in batch], pad, side) + 1
         return right(batch, pad, side and "right")
@@ -90,7 +90,7 @@ def test_batches_equal_lengths_only_where_padding_changes_logits(
     expected = reference(bert, sequences)
     plain = model._forward
 
-    def disturbed_by_padding(batch, pad, side):  # type: ignore[no-untyped-def]
+    def disturbed_by_padding(batch, pad, side, *hidden):  # type: ignore[no-untyped-def]
         padded = np.array([len(ids) < max(map(len, batch)) for ids in batch])
         return plain(batch, pad, side) + padded[:, None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from interplay.errors import BackendError
 
@@ -34,7 +35,7 @@ class Batches:
         work: Callable[[list[int]], None],
         *,
         rows: int | None = None,
-        equal: bool = False,
+        equal: Sequence[int] | None = None,
     ) -> None:
         """Call ``work`` with the indices of each batch.
 
@@ -46,18 +47,19 @@ class Batches:
             Is called again for some indices of a batch that ran out of memory.
         rows : int, optional
             At most so many sequences in a batch.
-        equal : bool
-            Only sequences of one length share a batch.
+        equal : sequence of int, optional
+            Only sequences that are equal here, in their length without padding, share a batch.
 
         Raises
         ------
         BackendError
             If memory does not suffice for a single sequence.
         """
-        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+        keys = [0] * len(lengths) if equal is None else equal
+        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], keys[i], i))
         done = 0
         while done < len(order):
-            batch = self._next(order[done:], lengths, rows, equal)
+            batch = self._next(order[done:], lengths, rows, keys)
             failed: Exception | None = None
             try:
                 work(batch)
@@ -79,14 +81,13 @@ class Batches:
             _release()
 
     def _next(
-        self, order: Sequence[int], lengths: Sequence[int], rows: int | None, equal: bool
+        self, order: Sequence[int], lengths: Sequence[int], rows: int | None, keys: Sequence[int]
     ) -> list[int]:
-        longest = lengths[order[0]]
+        first = order[0]
         size = len(order) if rows is None else rows
         if self.tokens is not None:
-            size = min(size, self.tokens // max(longest, 1))
-        batch = list(order[: max(size, 1)])
-        return [i for i in batch if lengths[i] == longest] if equal else batch
+            size = min(size, self.tokens // max(lengths[first], 1))
+        return list(takewhile(lambda i: keys[i] == keys[first], order[: max(size, 1)]))
 
 
 def out_of_memory(error: BaseException) -> bool:

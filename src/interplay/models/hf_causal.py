@@ -24,6 +24,11 @@ class Beginning:
     length: int = 0
     cache: Any = None
 
+    @property
+    def saved(self) -> int:
+        """How many tokens less a row takes: its beginning is kept, not read."""
+        return 3 * self.length // 4
+
 
 @dataclass
 class _Read:
@@ -155,10 +160,12 @@ class HFCausalLM(HFLanguageModel):
                 out[r][q] = values[start : start + len(tails[r])]
                 start += len(tails[r])
 
+        read = [len(queries[q].ids) + len(tails[r]) - 1 for q, r in items]
         lengths = [
-            self._cost(len(queries[q].ids) + len(tails[r]) - 1, len(tails[r])) for q, r in items
+            self._cost(length, len(tails[r])) - beginning.saved
+            for length, (_, r) in zip(read, items, strict=True)
         ]
-        self._batches.run(lengths, work, equal=not ways.ragged)
+        self._batches.run(lengths, work, equal=None if ways.ragged else read)
 
     def _score_after(
         self,
@@ -185,8 +192,9 @@ class HFCausalLM(HFLanguageModel):
                 tokens = self._passes.tensor(np.tile(tail[1:], len(batch)))
                 values[batch, 1:] = log_probabilities(logits, tokens).reshape(len(batch), -1)
 
-        lengths = [self._cost(len(query.ids) + longest, longest) for query in queries]
-        self._batches.run(lengths, work, equal=ways.reuse == "equal")
+        read = [len(query.ids) for query in queries]
+        lengths = [self._cost(one + longest, longest) - beginning.saved for one in read]
+        self._batches.run(lengths, work, equal=read if ways.reuse == "equal" else None)
 
     def _read(self, queries: Sequence[Tokens], beginning: Beginning) -> _Read:
         ids, visible, positions = self._arrays(queries, [()] * len(queries), beginning)
@@ -265,7 +273,6 @@ class HFCausalLM(HFLanguageModel):
 
         ways = self._ways()
         found: list[list[int]] = [[] for _ in queries]
-        lengths = [self._cost(len(query.ids) + max_tokens, 1) for query in queries]
         with torch.inference_mode():
             beginning = self._beginning(queries, ways)
 
@@ -275,8 +282,10 @@ class HFCausalLM(HFLanguageModel):
                 for q, ids in zip(batch, texts, strict=True):
                     found[q] = ids
 
-            equal = not ways.ragged if ways.reuse == "no" else ways.reuse == "equal"
-            self._batches.run(lengths, work, equal=equal)
+            read = [len(query.ids) for query in queries]
+            lengths = [self._cost(one + max_tokens, 1) - beginning.saved for one in read]
+            mixes = ways.ragged if ways.reuse == "no" else ways.reuse == "ragged"
+            self._batches.run(lengths, work, equal=None if mixes else read)
         return found
 
     def _stepwise(

@@ -127,7 +127,7 @@ class HFClassifier(HFModel):
             )
 
         lengths = [len(ids) for ids in sequences]
-        self._batches.run(lengths, forward, rows=batch_size, equal=not side)
+        self._batches.run(lengths, forward, rows=batch_size, equal=None if side else lengths)
         return out
 
     def _padding_side(self, sequences: Sequence[Sequence[int]], pad: int) -> str:

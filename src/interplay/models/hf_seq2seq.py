@@ -130,7 +130,8 @@ class HFSeq2SeqLM(HFLanguageModel):
                     values[batch] = log_probabilities(logits, tokens).reshape(len(batch), -1)
 
         lengths = [self._cost(len(query.ids) + longest, longest) for query in queries]
-        self._batches.run(lengths, work, equal=not ragged)
+        read = [len(query.ids) for query in queries]
+        self._batches.run(lengths, work, equal=None if ragged else read)
 
     def _greedy(self, queries: Sequence[Tokens], max_tokens: int) -> list[list[int]]:
         import torch
@@ -158,7 +159,8 @@ class HFSeq2SeqLM(HFLanguageModel):
 
         lengths = [self._cost(len(query.ids) + max_tokens, 1) for query in queries]
         with torch.inference_mode():
-            self._batches.run(lengths, work, equal=not self._pads())
+            read = [len(query.ids) for query in queries]
+            self._batches.run(lengths, work, equal=None if self._pads() else read)
         return found
 
     def _encoded(self, queries: Sequence[Tokens]) -> tuple[Any, Any]:
