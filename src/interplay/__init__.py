@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from interplay.actions import Flip, flip
 from interplay.collection import Explanations
 from interplay.errors import (
     BackendError,
@@ -39,6 +40,7 @@ __all__ = [
     "Estimate",
     "Explanation",
     "Explanations",
+    "Flip",
     "Interaction",
     "Interactions",
     "InterplayError",
@@ -56,6 +58,7 @@ __all__ = [
     "explain",
     "explain_many",
     "fit",
+    "flip",
     "image",
     "interruptible",
     "load",
