@@ -158,6 +158,15 @@ class Reading:
         return str(self.found["target"])
 
     @property
+    def scored(self) -> str:
+        """The target, with the response that it is about where it names none itself."""
+        response = " ".join(str(self.subject.get("response") or "").split())
+        names_its_own = ":" in self.target.removeprefix("logprob:mean")
+        if not response or names_its_own:
+            return self.target
+        return f"{self.target} of “{elide(response, 80)}”"
+
+    @property
     def title(self) -> str:
         """A short name of the subject, for the window and the list of files."""
         text = self.subject.get("text") or self.subject.get("name") or self.target
@@ -222,7 +231,7 @@ class Reading:
             return None
         scale = Scale.of([full, empty])
         return (
-            f"{self.target} is {scale.plain(full)} with every {self.noun} in place, "
+            f"{self.scored} is {scale.plain(full)} with every {self.noun} in place, "
             f"{scale.plain(empty)} with none"
         )
 
@@ -420,6 +429,7 @@ class Reading:
             (f"{self.noun}s", f"{len(self.features):,}"),
             ("masks", self.sampled),
             ("target", self.target),
+            ("response", self.subject.get("response")),
             ("value function", subject.get("name")),
             ("model", subject.get("model")),
             ("units", subject.get("units") if self.kind == "image" else None),
