@@ -60,15 +60,15 @@ def test_pickle_is_nowhere() -> None:
 
 @pytest.mark.parametrize(
     ("extra", "absent", "model"),
-    [("hf", ("transformers", "torch"), "anywhere"), ("api", ("httpx2",), "openai:anything")],
+    [("hf", ("transformers", "torch"), "model_path()"), ("api", ("httpx2",), "'openai:anything'")],
 )
 def test_a_missing_extra_says_what_to_install(
     extra: str, absent: tuple[str, ...], model: str
 ) -> None:
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
-        "import interplay as ip\n"
-        f"try:\n    ip.text('a good film', model='{model}')\n"
+        "import interplay as ip\nfrom interplay.demo import model_path\n"
+        f"try:\n    ip.text('a good film', model={model})\n"
         "except ip.MissingExtra as error:\n    print(error)\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
