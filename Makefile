@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-faults check wheel peers clean
+.PHONY: demo test test-faults test-servers servers check wheel peers clean
 
 demo: $(STAMP)
 	$(BIN)/interplay demo
@@ -19,6 +19,18 @@ test: $(STAMP)
 # Long: runs that are killed, fail and meet a full disk; some four minutes.
 test-faults: $(STAMP)
 	INTERPLAY_FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
+
+# Against llama.cpp's own server, in an environment of its own; its first use compiles llama.cpp,
+# which takes ten to twenty minutes (pip keeps the wheel). Skips, and says why, where it cannot be.
+test-servers: $(STAMP)
+	-test -e .venv-servers/.installed || timeout 1200 $(MAKE) servers
+	INTERPLAY_SERVERS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/servers
+
+servers:
+	$(PYTHON) -m venv .venv-servers
+	CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF" \
+		.venv-servers/bin/python -m pip install -q -r tests/servers/requirements.txt
+	touch .venv-servers/.installed
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -41,4 +53,4 @@ peers:
 	.venv-peers/bin/python -m pip install -q spectralexplain==0.0.4
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-servers dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
