@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai_server import FolderModel, Server, Style, WordModel
 
+import interplay as ip
 from interplay.errors import BackendError, BadInput
 from interplay.models.language import Prompt, Response, Tokens
 from interplay.models.openai_server import OpenAIServer, alignment
@@ -139,6 +140,26 @@ def test_a_folders_tokenizer_is_read_and_is_in_the_fingerprint(gpt2: Path) -> No
             connect(server, tokenizer=str(gpt2)) as client,
         ):
             client.score([CHATS[0]], [Response(" a", (1,), ((0, 2),))])
+
+
+def test_the_lens_asks_chats_as_chats() -> None:
+    chat = [
+        {"role": "system", "content": "Answer yes or no."},
+        {"role": "user", "content": "The town lies north of the river. Is it south?"},
+    ]
+    model = WordModel()
+    with Server(model, Style(completions=False)) as server:
+        value = ip.text(
+            chat, model="openai:words", base_url=server.url, target="logprob:yes, it is",
+            units="sentence",
+        )  # fmt: skip
+        assert value.model.mode == "prompt_logprobs"
+        assert {call.path for call in server.calls} == {"/v1/chat/completions"}
+        (found,) = value(np.ones((1, len(value.features)), dtype=bool))
+        value.model.close()
+    prompt = Prompt(tuple((one["role"], one["content"]) for one in chat))
+    expected = truth(model, prompt, "yes, it is")
+    assert found == pytest.approx(sum(map(float, expected)))  # type: ignore[arg-type]
 
 
 def test_echo_of_a_real_model_equals_its_forward_pass(gpt2: Path) -> None:

@@ -23,7 +23,7 @@ from interplay.lenses.text.response_value import MAX_NEW_TOKENS, ResponseValueFu
 from interplay.lenses.text.value import TextValueFunction
 from interplay.models.hf_classifier import HFClassifier
 from interplay.models.language import LanguageModel
-from interplay.models.text_model import open_text_model
+from interplay.models.text_model import SERVER, open_text_model
 
 
 def text(
@@ -147,7 +147,9 @@ def text(
         fixed=fixed,
     )  # fmt: skip
     if isinstance(model, str | Path):
-        model = open_text_model(model, device=device, dtype=dtype, **server)
+        # a server is tried out with the kind of prompt that it will get
+        asks = {"chat": True} if made.chat and str(model).startswith(SERVER) else {}
+        model = open_text_model(model, device=device, dtype=dtype, **asks, **server)
         arguments |= {name: value for name, value in server.items() if value is not None}
         arguments |= {"dtype": dtype} if dtype is not None else {}
     elif device is not None or dtype is not None or server:
