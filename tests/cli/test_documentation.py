@@ -15,7 +15,7 @@ COMMANDS = sorted(name for name in app if not name.startswith("-"))
 
 
 def test_there_are_the_commands_of_this_version() -> None:
-    assert COMMANDS == ["demo", "explain", "fit", "replay", "report", "runs"]
+    assert COMMANDS == ["demo", "explain", "fit", "flip", "replay", "report", "runs"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -24,7 +24,7 @@ def test_the_documented_help_is_the_help(command: str, interplay) -> None:
     done = interplay(command, "--help")
     assert done.returncode == 0
     told = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
-    for flag in re.findall(r"^│ [* ]*(--.*)", told, re.MULTILINE):
+    for flag in re.findall(r"^│ [* ]{0,3}(--.*)", told, re.MULTILINE):
         assert re.match(r"--[a-z-]+( [A-Z]+)?(\.\.\.)?  +\S+ \S+", flag), (
             f"{command} {flag} is not explained"
         )

@@ -73,12 +73,7 @@ def value_function_for(
             "that was explained?"
         )
     if given is None:
-        now, then = fingerprint_of(function).digest, explanation.config.get("fingerprint")
-        if now != then:
-            raise BadInput(
-                "the model or the lens is not that of the run (its fingerprint was "
-                f"{then} and is {now}): explain it anew, or pass the value function"
-            )
+        check_same(function, explanation)
     if replacements is None:
         return function, tuple(range(n))
     if not isinstance(replacements, Mapping) or not replacements:
@@ -91,6 +86,16 @@ def value_function_for(
             raise BadInput(f"replacements has a text for {name!r}, which is not a feature")
     free = tuple(i for i in range(n) if features[i] in replacements or stripped[i] in replacements)
     return _replacing(made, explanation, replacements), free
+
+
+def check_same(function: Callable[..., Any], explanation: Explained) -> None:
+    """Raise :class:`BadInput` where a value function is not that of the run."""
+    now, then = fingerprint_of(function).digest, explanation.config.get("fingerprint")
+    if now != then:
+        raise BadInput(
+            "the model or the lens is not that of the run (its fingerprint was "
+            f"{then} and is {now}): explain it anew, or name another model if that is meant"
+        )
 
 
 def _replacing(

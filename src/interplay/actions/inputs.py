@@ -39,6 +39,22 @@ class Transfer:
     rate_before: Rate
     rate_after: Rate
 
+    @property
+    def words(self) -> str:
+        """What became of the decision."""
+        if not self.names or not self.rate_before.total:
+            return "cannot be edited so"
+        if self.rate_before.total > 1:
+            before, after = self.rate_before.value, self.rate_after.value
+            return f"as the original {100 * before:.0f} %, then {100 * after:.0f} %"
+        held, holds = self.rate_before.count > 0, self.rate_after.count > 0
+        return {
+            (True, False): "changed",
+            (True, True): "stays",
+            (False, False): "was the other already",
+            (False, True): "turned to the original",
+        }[held, holds]
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a JSON-able mapping."""
         return {

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from interplay.cli.demo import demo
 from interplay.cli.explain import explain
 from interplay.cli.fit import fit
+from interplay.cli.flip import flip
 from interplay.cli.replay import replay
 from interplay.cli.report import report
 from interplay.cli.runs import runs
@@ -26,16 +27,17 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (demo, explain, fit, report, replay, runs):
+for command in (demo, explain, fit, flip, report, replay, runs):
     app.command(command)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code.
 
-    0: done. 1: it failed on the way (model, store, budget), or a replay differs. 2: what was given
-    cannot be used (an unknown flag, a file that is missing or damaged, an empty text). 130, 143:
-    interrupted by Ctrl-C or SIGTERM, with an explanation of what there was, if that was enough.
+    0: done. 1: it failed on the way (model, store, budget), a replay differs, or no flip was
+    found. 2: what was given cannot be used (an unknown flag, a file that is missing or damaged, an
+    empty text). 130, 143: interrupted by Ctrl-C or SIGTERM, with an explanation of what there was,
+    if that was enough.
     With ``INTERPLAY_DEBUG=1`` in the environment an error shows its traceback.
     """
     debug = os.environ.get("INTERPLAY_DEBUG") == "1"
