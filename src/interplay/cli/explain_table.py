@@ -90,7 +90,10 @@ def table_again(
     if subject.get("kind") != "table" or not isinstance(arguments, Mapping):
         raise BadInput("this run is not of a row of a file, so that the row cannot be read again")
     frame = _read(Path(str(arguments["table"])))
-    value_function = _made(frame, python_object(model), arguments, targets)
+    # those that it was made of, whatever the model takes by itself
+    columns = list(subject.get("columns") or frame.columns)
+    made = {**arguments, "columns": columns}
+    value_function = _made(frame, python_object(model), made, targets)
     value_function.subject |= {"model": model, "arguments": dict(arguments)}
     return value_function
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from interplay.cli.explain_table import table_again
 from interplay.cli.output import progress
+from interplay.errors import BadInput
 from interplay.explanation import load
 from interplay.replay import replay as replay_run
 
@@ -46,6 +47,12 @@ def replay(
         if model is not None:
             saved = load(run)
             value_function = table_again(saved.subject, saved.targets, model)
+            if value_function.fingerprint != saved.config["fingerprint"]:
+                raise BadInput(
+                    f"{model} or the table is not what the run was made of (its fingerprint was "
+                    f"{saved.config['fingerprint']} and is {value_function.fingerprint}): explain "
+                    "it anew"
+                )
         outcome = replay_run(
             run, value_function, fresh=fresh, store=store, stop=stop, on_event=on_event
         )
