@@ -13,8 +13,9 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	$(BIN)/interplay demo
 
+# In two processes: one test file goes to one of them, for the models that its tests share.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Long: runs that are killed, fail and meet a full disk; some four minutes.
 test-faults: $(STAMP)
