@@ -140,6 +140,8 @@ def test_its_own_response_is_the_models(served: tuple[str, Path]) -> None:
 def test_a_lens_gives_the_values_of_the_local_model(served: tuple[str, Path]) -> None:
     url, folder = served
     masks = np.random.default_rng(0).random((40, 6)) < 0.6
+    # where nothing is left, SentencePiece puts a space of its own before the response
+    masks = masks[masks.any(axis=1)]
     values = []
     for model, more in ((str(folder), {}), ("openai:tiny", {"base_url": url})):
         value = ip.text(
@@ -148,7 +150,7 @@ def test_a_lens_gives_the_values_of_the_local_model(served: tuple[str, Path]) ->
         assert len(value.features) == 6
         values.append(value(masks))
     value.model.close()
-    np.testing.assert_allclose(values[0], values[1], atol=1e-4 * 10)
+    np.testing.assert_allclose(values[0], values[1], atol=2e-4)  # sums of four tokens
 
 
 def test_what_is_refused(served: tuple[str, Path]) -> None:
@@ -167,9 +169,10 @@ def test_what_is_refused(served: tuple[str, Path]) -> None:
 
 
 def test_a_model_with_nothing_before_a_text_is_refused(assets: Path, tmp_path: Path) -> None:
-    """Its server then gives each token the value that it has after itself; the pieces are right."""
+    """Its server then leaves the last token out, and gives each the value that it has after itself;
+    the pieces are right."""
     with (
         serving(folders(assets)["stories"], tmp_path, "--no-bos") as url,
-        pytest.raises(BackendError, match="They may be those of the token before or after"),
+        pytest.raises(BackendError, match="not for the text that was sent"),
     ):
         connect(url)
