@@ -50,6 +50,8 @@ def drawing(subject: Mapping[str, Any], n: int) -> Drawing | None:
         return None
     if not isinstance(outlines, Sequence) or isinstance(outlines, str):
         return None
+    if not isinstance(spans, Sequence):
+        return None
     if len(outlines) + len(spans) != n:
         return None
     if spans and not isinstance(subject.get("caption"), str):

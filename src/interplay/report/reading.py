@@ -142,6 +142,8 @@ class Reading:
         if self.subject.get("kind") != "image":
             return None
         found = drawing(self.subject, len(self.features))
+        if found is None:
+            return None
         caption, spans = str(self.subject.get("caption")), self.subject.get("spans") or []
         return found if _in_order(spans, len(caption)) else None
 
