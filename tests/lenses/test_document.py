@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interplay.errors import BadInput
-from interplay.lenses.text.document import document
+from interplay.lenses.text.compose import document
 from interplay.lenses.text.fields import Fields
 from interplay.lenses.text.paragraphs import paragraphs
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import interplay as ip
-from interplay.lenses.text.document import document
+from interplay.lenses.text.compose import document
 from interplay.models.hf_causal import HFCausalLM
 
 PROMPT = "{text}\nQuery: {question} Keep the answer as short as possible.\n"

@@ -13,7 +13,7 @@ from tiny_models import LINES
 from interplay.errors import BadInput
 from interplay.lenses.text.ablation import DELETE, TextAblation, TokenAblation, replacement
 from interplay.lenses.text.chunks import Chunks, joinable, trial_masks
-from interplay.lenses.text.document import document
+from interplay.lenses.text.compose import document
 from interplay.models.hf_classifier import HFClassifier
 
 TEXT = "  The film is\tnot  bad,\nat all.  "

@@ -17,7 +17,8 @@ from interplay.lenses.text.ablation import (
     TokenAblation,
     replacement,
 )
-from interplay.lenses.text.document import Document, check_string, document
+from interplay.lenses.text.compose import check_string, document
+from interplay.lenses.text.document import Document
 from interplay.lenses.text.response_targets import Judge, TextTarget, response_target
 from interplay.lenses.text.response_value import MAX_NEW_TOKENS, ResponseValueFunction
 from interplay.lenses.text.value import TextValueFunction
