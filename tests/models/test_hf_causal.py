@@ -184,6 +184,13 @@ def test_shared_beginning_is_read_once_and_kept(
     np.testing.assert_array_equal(fresh.score(queries, responses).logprobs[0], first[0])
 
 
+def test_a_beginning_is_read_by_itself_where_that_saves_enough() -> None:
+    ways = Ways(True, True, "ragged", worth=256)
+    assert not ways.pays(saved=255, tokens=300)
+    assert not ways.pays(saved=300, tokens=10_000)
+    assert ways.pays(saved=300, tokens=2400)
+
+
 def test_equal_queries_are_scored_once(
     models: dict[str, HFCausalLM], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -646,6 +653,20 @@ def test_response_that_has_no_tokens_of_its_own(assets: Path, tmp_path: Path) ->
 
 
 # --- limits and folders
+
+
+@pytest.mark.parametrize("family", ["gpt2", "opt", "llama"])
+def test_as_long_as_the_model_reads(family: str, models: dict[str, HFCausalLM]) -> None:
+    """Padding and what follows it need no position beyond the last."""
+    model = models[family]
+    rng = np.random.default_rng(0)
+    start = rng.integers(5, 300, size=60).tolist()
+    queries = [
+        Tokens((*start, *rng.integers(5, 300, size=size).tolist())) for size in (65, 5, 30, 64, 1)
+    ]
+    check(model, queries, [Response("x", (5, 6, 7), ((0, 1),) * 3)] * 2)
+    check(model, queries, [Response("x", (5, 6, 7), ((0, 1),) * 3)])
+    assert max(map(len, model._generated(queries, 50))) <= 3
 
 
 def test_longer_than_the_model_reads(models: dict[str, HFCausalLM]) -> None:

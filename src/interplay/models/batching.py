@@ -96,8 +96,9 @@ def out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    # the allocator of main memory raises a plain RuntimeError
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # the allocators of main memory and of other devices raise a plain RuntimeError
+    said = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
 
 
 def _release() -> None:

@@ -12,9 +12,12 @@ from interplay.models.causal_passes import Reuse
 from interplay.models.language import Tokens
 from interplay.value_function import FloatArray
 
-# A shared beginning is read by itself where it saves at least so many tokens: a pass of its own has
-# a price.
+# A shared beginning is read by itself where it saves at least so many tokens, and such a share of
+# all: a pass of its own has a price, and so have the passes that go on from it. With .3 M
+# parameters, 2 % of the tokens saved cost 14 % more time, 9 to 17 % made no difference, and 29 %
+# saved 25 %.
 WORTH = 256
+SHARE = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,17 @@ class Ways:
     reuse : str
         What may go on from a cache.
     worth : int
-        How many tokens a shared beginning must save to be read by itself.
+        How many tokens a shared beginning must save to be read by itself; 0: whatever it saves.
     """
 
     narrow: bool = False
     ragged: bool = False
     reuse: Reuse = "no"
     worth: int = WORTH
+
+    def pays(self, saved: int, tokens: int) -> bool:
+        """Whether to read a shared beginning by itself that saves so many of all tokens."""
+        return saved >= max(self.worth, 1) and (not self.worth or saved >= SHARE * tokens)
 
 
 Scores = Callable[[Sequence[Tokens], Sequence[Sequence[int]], Ways], FloatArray]

@@ -251,7 +251,7 @@ class HFCausalLM(HFLanguageModel):
         if ways.reuse == "no" or len(queries) < 2:
             return Beginning()
         length = _shared(queries)
-        if length * (len(queries) - 1) < max(ways.worth, 1):
+        if not ways.pays(length * (len(queries) - 1), sum(len(query.ids) for query in queries)):
             return Beginning()
         ids = queries[0].ids[:length]
         key = Tokens(ids, tuple(p for p in queries[0].hidden if p < length))
