@@ -90,14 +90,12 @@ class Connection:
             target=self.loop.run_forever, name="interplay-server", daemon=True
         )
         self._thread.start()
-        many = pace.concurrency
-        self.client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(options.read_timeout, connect=options.connect_timeout),
-            limits=httpx2.Limits(max_connections=many, max_keepalive_connections=many),
-            # plain http has no certificates, and reading the system's takes a quarter of a second
-            verify=options.base_url.startswith("https:"),
-        )
-        self.close = weakref.finalize(self, _close, self.loop, self._thread, self.client)
+        https = options.base_url.startswith("https:")
+        # plain http has no certificates, and reading the system's takes a quarter of a second
+        self._trust = httpx2.create_ssl_context() if https else False
+        self._all: list[Any] = []
+        self._free: list[Any] = []
+        self.close = weakref.finalize(self, _close, self.loop, self._thread, self._all)
 
     def __repr__(self) -> str:
         return f"Connection({self.options.base_url!r})"
@@ -126,15 +124,35 @@ class Connection:
                 raise
         return batch.outcomes, batch.failure
 
+    def _client(self) -> Any:
+        """A client with one connection, for each request in flight.
+
+        One pool of many connections looks through all of them at every request, which takes longer
+        than all else.
+        """
+        import httpx2
+
+        if self._free:
+            return self._free.pop()
+        options = self.options
+        client = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(options.read_timeout, connect=options.connect_timeout),
+            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
+            verify=self._trust,
+        )
+        self._all.append(client)
+        return client
+
     async def attempt(self, request: Request) -> dict[str, Any] | Fault:
         """Send a request once."""
         import httpx2
 
         options = self.options
         where = options.where
+        client = self._client()
         try:
             # the key is put in here, and not kept by the client
-            answer = await self.client.request(
+            answer = await client.request(
                 "GET" if request.body is None else "POST",
                 options.base_url + request.path,
                 json=request.body,
@@ -157,6 +175,8 @@ class Connection:
         except (httpx2.InvalidURL, ValueError) as error:
             told = options.key.redact(str(error))
             return Fault(BadInput(f"cannot send to {options.base_url!r}: {told}"), again=False)
+        finally:
+            self._free.append(client)
         self.pace.read(answer.headers, self.loop.time())
         if answer.status_code != 200:
             return from_status(
@@ -372,13 +392,20 @@ def _unreachable(error: Exception, options: Options) -> InterplayError:
     )
 
 
-def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, client: Any) -> None:
+def _close(
+    loop: asyncio.AbstractEventLoop, thread: threading.Thread, clients: Sequence[Any]
+) -> None:
     if not thread.is_alive():
         return
     with contextlib.suppress(Exception):  # what will not close is closed with the process
-        asyncio.run_coroutine_threadsafe(client.aclose(), loop).result(timeout=2)
+        asyncio.run_coroutine_threadsafe(_close_all(clients), loop).result(timeout=2)
     loop.call_soon_threadsafe(loop.stop)
     if thread is not threading.current_thread():
         thread.join(timeout=2)
     if not loop.is_running():
         loop.close()
+
+
+async def _close_all(clients: Sequence[Any]) -> None:
+    for client in clients:
+        await client.aclose()
