@@ -40,6 +40,17 @@
     }
     for (const row of rows) row.classList.remove("lit");
     root.querySelector(".arcs")?.remove();
+    for (const line of subject.querySelectorAll(".edge")) line.remove();
+  }
+
+  // the outline of a region of a picture, drawn above its neighbours, which would cover half of it
+  function edge(unit) {
+    if (unit.localName !== "path") return;
+    const line = document.createElementNS(unit.namespaceURI, "path");
+    line.setAttribute("d", unit.getAttribute("d"));
+    const kinds = ["here", "partner", "with-up", "with-down"].filter((kind) => unit.classList.contains(kind));
+    line.setAttribute("class", ["edge", ...kinds].join(" "));
+    unit.parentElement.append(line);
   }
 
   function mark(i, term) {
@@ -47,6 +58,7 @@
     if (unit.classList.contains("partner") || unit.classList.contains("here")) return; // strongest first
     unit.classList.add("partner", term.raises ? "with-up" : "with-down");
     unit.dataset.v = term.value;
+    edge(unit);
   }
 
   function arcs(i, found) {
@@ -97,6 +109,7 @@
     units[i].classList.add("here");
     if (found.length) subject.classList.add("focus");
     for (const term of found) for (const j of term.f) if (j !== i) mark(j, term);
+    edge(units[i]);
     for (const row of rows) if (row.dataset.f.split(" ").includes(String(i))) row.classList.add("lit");
     arcs(i, found.slice(0, LISTED));
     describe(i, found);
