@@ -300,8 +300,10 @@ def _result(
     around = [tuple(sorted(set(removed) - {i})) for i in removed]
     noisy = after.shape[0] > 1 or bool(getattr(probe.value_function, "noisy", False))
     others = [
-        one for one in search.flips() if one != best and len(one) <= len(removed) + 1
-    ] if best is not None else []  # fmt: skip
+        one
+        for one in search.flips()
+        if one != best and (best is None or len(one) <= len(removed) + 1)
+    ]
     paid = probe.paid
     masked = getattr(probe.value_function, "masked_text", None)
     masks = masks_without([removed], search.nearby.n)

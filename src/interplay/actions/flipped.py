@@ -58,7 +58,8 @@ class Flip:
     irreducible
         whether putting any one feature back was tried, and undoes the flip.
     alternatives
-        other sets of the same size that flip; those of one more follow.
+        other sets of the same size that flip; those of one more follow. Where no flip was found,
+        sets of more features than were allowed.
     inputs
         what the same edit does to other inputs.
     text
@@ -123,6 +124,11 @@ class Flip:
     def evidence(self) -> list[str]:
         """How sure it is that this is the smallest, how often it holds, in sentences."""
         told = [self._size] if self.found else []
+        if not self.found and self.alternatives:
+            told.append(
+                f"The smallest set that was seen to flip it has "
+                f"{len(self.alternatives[0].features):,} {self.noun}s, more than were allowed."
+            )
         if self.rate_before.total > 1:
             told.append(
                 f"Of repeated samples the original decision was made in {self.rate_before.words} "

@@ -93,8 +93,8 @@ class Search:
         return [one for _, _, one in order]
 
     def closest(self) -> Removed | None:
-        """Return the set that came closest, of those that were tried."""
-        found = [one for one in self.tried if one]
+        """Return the set that came closest, of those that were tried and are not too large."""
+        found = [one for one in self.tried if 0 < len(one) <= self.at_most]
         if not found:
             return None
         far = self.decision.distance(np.stack([self.tried[one] for one in found]))
