@@ -69,4 +69,6 @@ def _decoded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     units = decoded.get("units")
     if isinstance(units, list):
         decoded["units"] = [tuple(span) for span in units]
+    if "usd_per_million" in decoded:
+        decoded["usd_per_million"] = tuple(decoded["usd_per_million"])
     return decoded

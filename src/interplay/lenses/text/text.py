@@ -151,7 +151,7 @@ def text(
         # a server is tried out with the kind of prompt that it will get
         asks = {"chat": True} if made.chat and str(model).startswith(SERVER) else {}
         model = open_text_model(model, device=device, dtype=dtype, **asks, **server)
-        arguments |= {name: value for name, value in server.items() if value is not None}
+        arguments |= _tellable(server)
         arguments |= {"dtype": dtype} if dtype is not None else {}
     elif device is not None or dtype is not None or server:
         raise BadInput("device and dtype are fixed by a model that is loaded already")
@@ -224,6 +224,17 @@ def _label(target: str | Judge) -> str:
 def _check_different(names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
         raise BadInput(f"target names the same twice: {', '.join(names)}")
+
+
+def _tellable(server: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run file can say of a server: no objects, and of a key only where it is."""
+    told = {}
+    for name, value in server.items():
+        if isinstance(value, tuple | list):
+            told[name] = [float(one) for one in value]
+        elif isinstance(value, str | int | float | Path):
+            told[name] = str(value) if isinstance(value, Path) else value
+    return told
 
 
 def _arguments(**given: Any) -> dict[str, Any]:
