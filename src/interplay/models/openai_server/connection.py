@@ -9,7 +9,7 @@ import json
 import random
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,10 +42,11 @@ class Request:
 class Outcome:
     """What came back, None where nothing did, and what it cost, failed attempts included.
 
-    ``fault`` is what was wrong with the last attempt.
+    ``value`` is what was read from it, ``fault`` what was wrong with the last attempt.
     """
 
     data: dict[str, Any] | None = None
+    value: Any = None
     fault: Fault | None = None
     tokens: float = 0.0
     usd: float = 0.0
@@ -101,7 +102,11 @@ class Connection:
         return f"Connection({self.options.base_url!r})"
 
     def ask(
-        self, requests: Sequence[Request], *, attempts: int | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        attempts: int | None = None,
+        read: Callable[[int, dict[str, Any]], Any] | None = None,
     ) -> tuple[list[Outcome], InterplayError | None]:
         """Send all requests; return what came back, and why some of it is missing.
 
@@ -109,13 +114,17 @@ class Connection:
         ----------
         attempts
             how often a request is tried; default: as the connection was told.
+        read
+            called with a request's number and its answer as it arrives, while others are on their
+            way; what it returns is kept in place of the answer. An error that it raises is the
+            failure: an answer that cannot be used is a reason to ask no more.
         """
         if not self.close.alive:
             raise BadInput("this connection to a server was closed: connect again")
         if not requests:
             return [], None
         with self._one:
-            batch = _Batch(self, requests, attempts or self.options.max_attempts)
+            batch = _Batch(self, requests, attempts or self.options.max_attempts, read)
             future = asyncio.run_coroutine_threadsafe(batch.run(), self.loop)
             try:
                 future.result()
@@ -210,6 +219,7 @@ class _Batch:
     connection: Connection
     requests: Sequence[Request]
     max_attempts: int
+    read: Callable[[int, dict[str, Any]], Any] | None
     outcomes: list[Outcome] = field(init=False)
     failure: InterplayError | None = None
 
@@ -306,8 +316,13 @@ class _Batch:
             outcome.tokens += prompt + completion
             if ledger.prices is not None:
                 outcome.usd += ledger.prices.usd(prompt, completion)
-        if isinstance(answer, dict):
+        if isinstance(answer, dict) and self.read is None:
             outcome.data = answer
+        elif isinstance(answer, dict):
+            try:
+                outcome.value = self.read(number, answer)  # type: ignore[misc]
+            except InterplayError as error:
+                self._stop(error)
         elif answer is not None:
             outcome.fault = answer
             self._failed(number, answer)

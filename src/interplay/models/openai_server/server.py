@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from interplay.errors import BackendError, BadInput, InterplayError, unknown
+from interplay.errors import BackendError, BadInput, unknown
 from interplay.models import responses as tokenized
 from interplay.models.language import Generated, Prompt, Query, Response, Scored, Span
 from interplay.models.openai_server import alignment
@@ -74,6 +74,7 @@ class OpenAIServer:
         self._tokenizer = probe.tokenizer
         self._wanted = self.mode = mode
         self._probed: dict[bool, Probed] = {}
+        self._bounded: tuple[str, int] | None = None
         self._warned = False
         self.max_tokens = probe.models()
         self.mode = self._ready(chat).way.kind
@@ -286,23 +287,23 @@ class OpenAIServer:
             labels = self._ready(prompt.chat).way.kind == "labels"
             for which in range(1 if labels else len(responses)):
                 places.setdefault((prompt, which), []).append(row)
-        requests = [self._question(prompt, responses[which]) for prompt, which in places]
-        outcomes, failure = self._connection.ask(requests)
-        for ((prompt, which), rows), outcome in zip(places.items(), outcomes, strict=True):
+        asked = list(places)
+        requests = [self._question(prompt, responses[which]) for prompt, which in asked]
+
+        def read(number: int, data: dict[str, Any]) -> list[list[float]]:
+            prompt, which = asked[number]
+            probed = self._ready(prompt.chat)
+            if probed.way.kind == "labels":
+                return self._labels(likeliest(probed.way, data), responses)
+            return [self._row(prompt, responses[which], probed, data)]
+
+        outcomes, failure = self._connection.ask(requests, read=read)
+        for ((_, which), rows), outcome in zip(places.items(), outcomes, strict=True):
             tokens[rows[0]] += outcome.tokens
             usd[rows[0]] += outcome.usd
-            if outcome.data is None:
-                continue
-            probed = self._ready(prompt.chat)
-            try:
-                if probed.way.kind == "labels":
-                    found = self._labels(likeliest(probed.way, outcome.data), responses)
-                    for one, value in zip(values, found, strict=True):
-                        one[rows] = value
-                else:
-                    values[which][rows] = self._row(prompt, responses[which], probed, outcome.data)
-            except InterplayError as error:
-                failure = failure or error
+            for place, value in enumerate(outcome.value or ()):
+                values[which + place][rows] = value
+        self._warn()
         return Scored(values, tokens, usd if self.ledger.prices else None, failure)
 
     def generate(self, queries: Sequence[Query], *, max_tokens: int) -> Generated:
@@ -318,18 +319,16 @@ class OpenAIServer:
             way = self._ready(prompt.chat).way
             content = self._content(prompt, "", way)[0]
             requests.append(self._writer.text(way, content, max_tokens))
-        outcomes, failure = self._connection.ask(requests)
-        for (prompt, rows), outcome in zip(places.items(), outcomes, strict=True):
+        asked = list(places)
+
+        def read(number: int, data: dict[str, Any]) -> str:
+            return generated(self._ready(asked[number].chat).way, data)
+
+        outcomes, failure = self._connection.ask(requests, read=read)
+        for rows, outcome in zip(places.values(), outcomes, strict=True):
             tokens[rows[0]], usd[rows[0]] = outcome.tokens, outcome.usd
-            if outcome.data is None:
-                continue
-            try:
-                text = generated(self._ready(prompt.chat).way, outcome.data)
-            except InterplayError as error:
-                failure = failure or error
-                continue
             for row in rows:
-                texts[row] = text
+                texts[row] = outcome.value
         return Generated(texts, tokens, usd if self.ledger.prices else None, failure)
 
     def forecast(
@@ -358,6 +357,18 @@ class OpenAIServer:
         if prices is not None:
             told["usd"] = (prices.usd(low * prompt, 0), prices.usd(high * prompt, completion))
         return told
+
+    def _warn(self) -> None:
+        """Say once that values of labels may be bounds."""
+        if self._bounded is not None and not self._warned:
+            self._warned = True
+            label, count = self._bounded
+            warnings.warn(
+                f"label {label!r} is not among the {count} most likely tokens that {self.name!r} "
+                "tells after some prompts: the least of these stands for it, and it may be less "
+                "likely (ledger.bounded counts these)",
+                stacklevel=3,
+            )
 
     def _ready(self, chat: bool) -> Probed:
         """The way for plain texts, or chats; tried out once for each."""
@@ -481,22 +492,15 @@ class OpenAIServer:
             )
         return Response(text, (), ((0, len(text)),))
 
-    def _labels(self, told: dict[str, float], responses: Sequence[Response]) -> list[float]:
+    def _labels(self, told: dict[str, float], responses: Sequence[Response]) -> list[list[float]]:
         found = []
         for response in responses:
             value = told.get(response.text)
             if value is None:
                 value = min(told.values())
                 self.ledger.bounded += 1
-                if not self._warned:
-                    self._warned = True
-                    warnings.warn(
-                        f"label {response.text!r} is not among the {len(told)} most likely tokens "
-                        f"that {self.name!r} tells after some prompts: the least of these stands "
-                        "for it, and it may be less likely (ledger.bounded counts these)",
-                        stacklevel=3,
-                    )
-            found.append(min(value, 0.0))
+                self._bounded = response.text, len(told)
+            found.append([min(value, 0.0)])
         return found
 
 
