@@ -183,7 +183,7 @@ SEQ2SEQ = {
 }
 
 
-def byte_level(folder: Path, *, ends: bool = False, template: str | None = None) -> int:
+def byte_level(folder: Path, *, around: str = "<s> $A", template: str | None = None) -> int:
     """Save a byte-level BPE tokenizer without mask and padding; return its vocabulary's size."""
     import tokenizers
     import transformers
@@ -202,7 +202,7 @@ def byte_level(folder: Path, *, ends: bool = False, template: str | None = None)
         ),
     )
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>" if ends else "<s> $A", special_tokens=[("<s>", 0), ("</s>", 1)]
+        single=around, special_tokens=[("<s>", 0), ("</s>", 1)]
     )
     saved = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -231,7 +231,7 @@ def save_causal(
 
     torch.set_num_threads(1)
     name, own = CAUSAL[family]
-    size = byte_level(folder, template=template, ends=ends)
+    size = byte_level(folder, template=template, around="<s> $A </s>" if ends else "<s> $A")
     config = getattr(transformers, f"{name}Config")(
         vocab_size=size,
         hidden_size=32,
@@ -258,7 +258,7 @@ def save_seq2seq(folder: Path, family: str) -> Path:
 
     torch.set_num_threads(1)
     name, own = SEQ2SEQ[family]
-    size = byte_level(folder, ends=True)
+    size = byte_level(folder, around="$A </s>" if family == "t5" else "<s> $A </s>")
     config = getattr(transformers, f"{name}Config")(
         vocab_size=size,
         max_position_embeddings=128,

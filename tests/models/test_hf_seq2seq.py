@@ -14,6 +14,9 @@ from interplay.errors import BadInput
 from interplay.models.hf_seq2seq import HFSeq2SeqLM
 from interplay.models.language import Prompt, Response, Tokens
 
+# what the decoder reads first: its start token, and what the tokenizer puts before a text
+OPENINGS = {"t5": [2], "bart": [2, 0]}
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -28,7 +31,7 @@ def model(request: pytest.FixtureRequest, folders: dict[str, Path]) -> HFSeq2Seq
 
 def loop(model: HFSeq2SeqLM, queries: list[Tokens], ids: tuple[int, ...]) -> np.ndarray:
     """Log-probabilities by the plainest code: one prompt, one pass, all logits."""
-    start = model.model.config.decoder_start_token_id
+    opening = OPENINGS[model.model.config.model_type]
     rows = []
     for query in queries:
         attention = torch.ones((1, len(query.ids)), dtype=torch.long)
@@ -37,8 +40,8 @@ def loop(model: HFSeq2SeqLM, queries: list[Tokens], ids: tuple[int, ...]) -> np.
             logits = model.model(
                 input_ids=torch.tensor([query.ids]),
                 attention_mask=attention,
-                decoder_input_ids=torch.tensor([[start, *ids[:-1]]]),
-            ).logits[0]
+                decoder_input_ids=torch.tensor([[*opening, *ids[:-1]]]),
+            ).logits[0, len(opening) - 1 :]
         values = logits.double().log_softmax(dim=-1)
         rows.append([values[place, token].item() for place, token in enumerate(ids)])
     return np.array(rows)
@@ -111,16 +114,17 @@ def test_padding_that_changes_scores_is_not_used(
 
 
 def test_generates_what_the_plain_loop_generates(model: HFSeq2SeqLM) -> None:
-    queries = ragged(model, 6)
+    queries, opening = ragged(model, 6), OPENINGS[model.model.config.model_type]
     expected = []
     for query in queries:
         with torch.inference_mode():
             row = model.model.generate(
                 torch.tensor([query.ids]),
                 attention_mask=torch.ones((1, len(query.ids)), dtype=torch.long),
+                decoder_input_ids=torch.tensor([opening]),
                 max_new_tokens=6,
                 do_sample=False,
-            )[0].tolist()[1:]
+            )[0].tolist()[len(opening) :]
         ends = [place for place, token in enumerate(row) if token in model.end_ids]
         expected.append(row[: ends[0]] if ends else row)
     assert model._greedy(queries, 6) == expected
@@ -145,9 +149,10 @@ def test_a_response_is_a_text_of_its_own(model: HFSeq2SeqLM) -> None:
 
 def test_what_the_decoder_starts_with(folders: dict[str, Path]) -> None:
     model = HFSeq2SeqLM.load(folders["bart"])
-    assert model._opening == [2]
-    model.model.generation_config.forced_bos_token_id = 0
-    assert model._decoder_opening() == [2, 0]
+    assert model._opening == [2, 0]
+    assert HFSeq2SeqLM.load(folders["t5"])._opening == [2]
+    model.model.generation_config.forced_bos_token_id = 7
+    assert model._decoder_opening() == [2, 7]
     for place in (model.model.generation_config, model.model.config):
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
             setattr(place, name, None)
@@ -165,9 +170,9 @@ def test_longer_than_the_model_reads(folders: dict[str, Path]) -> None:
         BadInput, match=r"a prompt has 129 tokens, but .* reads at most 128, .*never"
     ):
         model.score([Tokens((5,) * 129)], [short])
-    with pytest.raises(BadInput, match=r"a response has 129 tokens, but .* reads at most 128"):
+    with pytest.raises(BadInput, match=r"a response has 130 tokens, but .* reads at most 128"):
         model.score([Tokens((5,))], [long])
-    assert len(model._generated([Tokens((5,))], 500)[0]) <= 127
+    assert len(model._generated([Tokens((5,))], 500)[0]) <= 126
 
 
 def test_other_models_are_refused(bert: Path, tmp_path: Path) -> None:

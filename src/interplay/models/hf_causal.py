@@ -58,12 +58,7 @@ class HFCausalLM(HFLanguageModel):
         self._passes = Passes(loaded.network, loaded.device)
         self._tried: Ways | None = None
         self._last: tuple[Tokens, Any] | None = None
-        bare, dressed = self.encode(["a"], special=False)[0], self.encode(["a"])[0]
-        # how many special tokens the tokenizer puts behind a text
-        places = range(len(dressed) - len(bare), -1, -1)
-        self._behind = next(
-            (len(dressed) - i - len(bare) for i in places if dressed[i : i + len(bare)] == bare), 0
-        )
+        self._behind = len(self._dressing()[1])
 
     @classmethod
     def load(

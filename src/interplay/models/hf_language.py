@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -40,11 +39,14 @@ class HFLanguageModel(HFModel):
         beginning of another text.
     """
 
+    # a model that tells one text after the other begins the next one with BOS
+    _end_names: tuple[str, ...] = ("eos_token_id", "bos_token_id")
+
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded)
         kind = loaded.device.partition(":")[0]
         self.batch_size = PROMPTS.get(kind, PROMPTS["cpu"])
-        self.end_ids = _ends(self.model, self.tokenizer)
+        self.end_ids = self._ends()
         self._batches = Batches(loaded.name, TOKENS.get(kind, TOKENS["cpu"]))
         self._texts: OrderedDict[tuple[int, ...], str] = OrderedDict()
         self._vocabulary = self.check_vocabulary(())
@@ -223,6 +225,25 @@ class HFLanguageModel(HFModel):
     def _special(self) -> frozenset[int]:
         return frozenset(self.tokenizer.all_special_ids)
 
+    def _ends(self) -> frozenset[int]:
+        found: set[int] = set()
+        generation = getattr(self.model, "generation_config", None)
+        for source in (generation, self.model.config.get_text_config(), self.tokenizer):
+            for name in self._end_names:
+                value = getattr(source, name, None)
+                several = value if isinstance(value, (list, tuple)) else [value]
+                found.update(int(one) for one in several if one is not None)
+        return frozenset(found)
+
+    def _dressing(self) -> tuple[list[int], list[int]]:
+        """The special tokens that the tokenizer puts before and behind a text."""
+        bare, dressed = self.encode(["a"], special=False)[0], self.encode(["a"])[0]
+        for start in range(len(dressed) - len(bare) + 1):
+            end = start + len(bare)
+            if dressed[start:end] == bare:
+                return dressed[:start], dressed[end:]
+        return [], []
+
     def _open(self, ids: list[int]) -> list[int]:
         """Token ids without the special tokens that a tokenizer puts behind a text."""
         return ids
@@ -259,18 +280,3 @@ def _tokens(query: Query) -> Tokens:
 def _read(queries: Sequence[Tokens], responses: Sequence[Response]) -> FloatArray:
     more = sum(len(response.ids) for response in responses)
     return np.array([len(query.ids) + more for query in queries], dtype=np.float64)
-
-
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    found: set[int] = set()
-    settings = (
-        getattr(model, "generation_config", None),
-        model.config.get_text_config(),
-        tokenizer,
-    )
-    for source in settings:
-        for name in ("eos_token_id", "bos_token_id"):
-            value = getattr(source, name, None)
-            several = value if isinstance(value, (list, tuple)) else [value]
-            found.update(int(one) for one in several if one is not None)
-    return frozenset(found)

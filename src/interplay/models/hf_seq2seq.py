@@ -24,7 +24,13 @@ class HFSeq2SeqLM(HFLanguageModel):
     by encoder and decoder. ``max_tokens`` bounds prompt and response each by itself. That padding
     leaves the scores as they are is tried once; where it does not, only prompts of one length
     share a batch.
+
+    The decoder reads its start token, then the token that the configuration forces to be first
+    (``forced_bos_token_id``) or else the special tokens that the tokenizer puts before a text, then
+    the response.
     """
+
+    _end_names = ("eos_token_id",)  # decoders may begin with BOS, after their start token
 
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded)
@@ -47,7 +53,7 @@ class HFSeq2SeqLM(HFLanguageModel):
         loaded = load(
             str(model),
             auto="AutoModelForSeq2SeqLM",
-            kinds=("ForConditionalGeneration", "MTModel"),
+            kinds=("ForConditionalGeneration",),
             what="encoder-decoder language model",
             device=device,
             dtype=dtype,
@@ -80,7 +86,7 @@ class HFSeq2SeqLM(HFLanguageModel):
         return decoded(self.tokenizer, (), ids)
 
     def _decoder_opening(self) -> list[int]:
-        """What the decoder reads before a response: the start token, and a forced first one."""
+        """What the decoder reads before a response."""
         config, generation = self.model.config, self.model.generation_config
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
             start = getattr(generation, name, None)
@@ -97,7 +103,9 @@ class HFSeq2SeqLM(HFLanguageModel):
         forced = getattr(generation, "forced_bos_token_id", None)
         if forced is None:
             forced = getattr(config, "forced_bos_token_id", None)
-        return [int(start)] if forced is None else [int(start), int(forced)]
+        if forced is not None:
+            return [int(start), int(forced)]
+        return [int(start), *self._dressing()[0]]
 
     # --- scores
 
