@@ -136,6 +136,7 @@ def image(
             "response": response,
             "captions": [captions] if isinstance(captions, str) else captions and list(captions),
             "max_new_tokens": max_new_tokens,
+            "batch_size": batch_size,  # which pictures share a pass changes the last digits
         }
         arguments = {name: value for name, value in arguments.items() if value is not None}
     caption = scores.captions[0] if wanted.words and isinstance(scores, CaptionScores) else None
