@@ -16,7 +16,7 @@ import numpy as np
 from scripts.demo_facts.items import held_out_items
 
 from benchmarks.ground.row import Row
-from benchmarks.table import assets
+from benchmarks.table import assets, markdown
 from interplay.demo import FOLDER
 from interplay.models.hf_causal import HFCausalLM
 from interplay.models.language import Prompt, Response, Tokens
@@ -56,6 +56,29 @@ def prompts() -> dict[str, list[Prompt]]:
     }
 
 
+def report(rows: Sequence[Row]) -> str:
+    """Return the table of everybody's times."""
+    measured = [row for row in rows if row.what.startswith("scoring over bare")]
+    names = list(measured[0].detail["milliseconds"])
+    cells = [
+        [name, *(f"{row.detail['milliseconds'][name]:.0f}" for row in measured)] for name in names
+    ]
+    tokens = ", ".join(f"{row.detail['tokens']:,}" for row in measured)
+    header = ["milliseconds", *(row.what.removeprefix("scoring over ") for row in measured)]
+    return f"""## Scoring
+
+`{measured[0].detail["model"]}` in float32; {SENTENCES} prompts and a response of
+{measured[0].detail["response"]} tokens, {tokens} tokens in all. On CPUs seconds of processor time
+of one thread, so that other work of the host counts only through the caches that it shares; on GPUs
+wall time. Everybody takes a turn, {REPEATS} times; ratios are taken within a turn, medians and
+ranges over turns. "Bare" is nothing but `network(input_ids)` (with or without an attention mask)
+on padded tensors that are ready, the longest first, without a cache: the best batch size counts.
+"Loop" is one prompt at a time with `logits_to_keep`, `log_softmax` and `gather`. "Ours" is
+`HFCausalLM.score` with nothing left of a call before; it pads on the right only.
+
+{markdown(header, cells)}"""
+
+
 def _measured(device: str, quick: bool) -> list[Row]:
     import torch
 
@@ -68,7 +91,14 @@ def _measured(device: str, quick: bool) -> list[Row]:
         with torch.inference_mode():
             times = _times(model, queries, responses, QUICK_REPEATS if quick else REPEATS)
             differences.append(_difference(model, queries, responses))
-        found += _rows(name, times, len(queries), device, model.name)
+        told = {
+            "model": Path(model.name).name,
+            "prompts": len(queries),
+            "response": len(responses[0].ids),
+            "tokens": sum(len(query.ids) + len(responses[0].ids) for query in queries),
+            "milliseconds": _medians(times),
+        }
+        found += _rows(name, times, told, device)
     worst = max(differences)
     what = f"scores against the loop ({device})"
     said = (
@@ -77,15 +107,16 @@ def _measured(device: str, quick: bool) -> list[Row]:
     return [*found, Row(what, f"<= {EQUAL:g}", said, worst <= EQUAL, {"differences": differences})]
 
 
-def _rows(name: str, times: dict[str, list[float]], m: int, device: str, model: str) -> list[Row]:
+def _rows(
+    name: str, times: dict[str, list[float]], detail: dict[str, Any], device: str
+) -> list[Row]:
     bare = min((key for key in times if key.startswith("bare")), key=lambda k: np.median(times[k]))
     ours, two = np.array(times["ours"]), np.array(times["two responses"])
     against = ours / np.array(times[bare])
     faster = np.array(times["loop"]) / ours
     doubled = two / ours
-    detail = {"model": Path(model).name, "prompts": m, "milliseconds": _medians(times)}
     best = f"{1e3 * np.median(times[bare]):.0f} ms, {bare.removeprefix('bare, ')}"
-    where = f"{name} ({m} prompts, {device})"
+    where = f"{name} ({detail['prompts']} prompts, {device})"
     limit = SHARED if name else BARE
     return [
         Row(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.inputs import scoring
-from benchmarks.inputs.scoring import prompts, rows
+from benchmarks.inputs.scoring import prompts, report, rows
 from tiny_models import save_causal
 
 
@@ -36,3 +36,6 @@ def test_rows_of_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "bare, batches of 3",
         "bare, batches of 3 with attention masks",
     }
+    text = report(found)
+    assert "| bare, batches of 3 with attention masks |" in text
+    assert f"`{tmp_path.name}` in float32; 6 prompts" in text
