@@ -86,8 +86,7 @@ def main(page: Page, description: str | None, given: Sequence[str] | None = None
             "rows": _run(page, section, quick=arguments.quick),
         }
         for row in results[section]["rows"]:
-            met = "met" if row["met"] else "NOT MET"
-            print(f"{section}: {row['what']} | {row['bar']} | {row['measured']} | {met}")
+            print(f"{section}: {' | '.join(_cells(Row(**row)))}")
         sys.stdout.flush()
         if not arguments.quick:  # after each: a section that fails loses none of the others
             write(page, results)
@@ -146,7 +145,7 @@ def rendered(page: Page, results: Results) -> str:
     table, below = [], []
     for section, found in results.items():
         rows = [Row(**row) for row in found["rows"]]
-        table += [[r.what, r.bar, r.measured, "yes" if r.met else "**no**"] for r in rows]
+        table += [_cells(row) for row in rows]
         report = getattr(page.module(section), "report", None)
         if report is not None:
             below.append(report(rows))
@@ -159,6 +158,11 @@ def rendered(page: Page, results: Results) -> str:
         _measured_where(results),
     ]
     return "\n\n".join(part.strip() for part in parts if part)
+
+
+def _cells(row: Row) -> list[str]:
+    met = "reported" if row.reported else "yes" if row.met else "**no**"
+    return [row.what, row.bar, row.measured, met]
 
 
 def _measured_where(results: Results) -> str:

@@ -152,7 +152,7 @@ bounds.
 
 def verdict(row: Row) -> str:
     """Return what is said of a row; one whose bar is in brackets is held to nothing."""
-    if row.bar.startswith("("):
+    if row.reported:
         return "reported"
     return "met" if row.met else "**missed**"
 

@@ -18,3 +18,8 @@ class Row:
     measured: str
     met: bool
     detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reported(self) -> bool:
+        """Whether it is held to nothing: its bar is in brackets."""
+        return self.bar.startswith("(")

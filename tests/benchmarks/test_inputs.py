@@ -74,7 +74,7 @@ def test_sections_run_in_their_own_processes_and_are_merged(
     assert found["two"]["source"] == source()
     said = capsys.readouterr().out
     assert "on the way" in said
-    assert "one: 1 threads | <= 1 | whole | NOT MET" in said
+    assert "one: 1 threads | <= 1 | whole | **no**" in said
     page = (tiny.folder / "bench.md").read_text("utf-8")
     assert page.startswith("# Tiny\n\n`python -m tiny.bench`. Intro.\n\n| what |")
     assert "| 1 threads | <= 1 | whole | **no** |" in page
@@ -84,12 +84,15 @@ def test_sections_run_in_their_own_processes_and_are_merged(
 def test_a_quick_run_writes_nothing_and_a_report_measures_nothing(tiny: Page) -> None:
     main(tiny, None, ["--quick"])
     assert not list(tiny.folder.iterdir())
-    rows = [{"what": "a", "bar": "b", "measured": "c", "met": True, "detail": {}}]
+    rows = [
+        {"what": "a", "bar": bar, "measured": "c", "met": True, "detail": {}}
+        for bar in ("b", "(reported)")
+    ]
     known = {"one": {"machine": "M.", "source": "commit 1", "rows": rows}}
     (tiny.folder / "bench.json").write_text(json.dumps(known))
     main(tiny, None, ["--report"])
     page = (tiny.folder / "bench.md").read_text("utf-8")
-    assert "| a | b | c | yes |" in page
+    assert "| a | b | c | yes |\n| a | (reported) | c | reported |" in page
     assert page.endswith("- one: M. Source: commit 1.\n")
 
 
