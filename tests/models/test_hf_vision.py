@@ -15,7 +15,7 @@ from tiny_image_models import CLASSES
 from interplay.errors import BackendError, BadInput
 from interplay.models.hf_contrastive import HFContrastive
 from interplay.models.hf_image_text import HFImageText
-from interplay.models.hf_vision import HFVisionClassifier
+from interplay.models.hf_vision import HFVisionClassifier, PictureBatches
 
 RNG = np.random.default_rng(0)
 PICTURES = [RNG.integers(0, 256, (20 + 7 * i, 30, 3), dtype=np.uint8) for i in range(7)]
@@ -96,3 +96,31 @@ def test_a_missing_extra_says_what_to_install(module: str, extra: str, plain_vit
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert f'pip install "interplay[{extra}]"' in run.stdout, run.stderr
+
+
+def test_batches_shrink_where_memory_runs_out() -> None:
+    asked: list[int] = []
+
+    def work(batch: list[int]) -> list[int]:
+        asked.append(len(batch))
+        if len(batch) > 3:
+            raise RuntimeError("CUDA out of memory")
+        return batch
+
+    batches = PictureBatches("a model")
+    found = batches.run(iter(range(20)), 10, work)
+    assert [one for batch in found for one in batch] == list(range(20))
+    assert batches.limit == 2
+    assert asked == [10, 5, *[2] * 10], "what did not fit is not tried again"
+
+    def never(batch: list[int]) -> None:
+        raise MemoryError
+
+    with pytest.raises(BackendError, match="'a model' ran out of memory on a single picture"):
+        batches.run([1, 2, 3], 10, never)
+
+    def wrong(batch: list[int]) -> None:
+        raise RuntimeError("another fault")
+
+    with pytest.raises(RuntimeError, match="another fault"):
+        batches.run([1, 2, 3], 10, wrong)

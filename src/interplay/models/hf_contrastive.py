@@ -10,7 +10,7 @@ import numpy as np
 
 from interplay.errors import BadInput
 from interplay.models.hf_loading import LoadedImages, load_images
-from interplay.models.hf_vision import Picture, batches, pixels_of
+from interplay.models.hf_vision import Picture, PictureBatches, pixels_of
 from interplay.value_function import FloatArray
 
 
@@ -39,6 +39,7 @@ class HFContrastive:
         self.device = loaded.device
         self.processor = loaded.processor
         self.model = loaded.network
+        self._batches = PictureBatches(self.name)
         self.multi_label = hasattr(self.model, "logit_bias")
         if not hasattr(self.model, "logit_scale"):
             raise BadInput(
@@ -85,14 +86,14 @@ class HFContrastive:
         """Return the embeddings of pictures, float64 ``(m, d)``, each of length 1."""
         import torch
 
-        rows: list[FloatArray] = []
-        processor = self.processor.image_processor
-        pixels = (pixels_of(processor, one, self.name) for one in pictures)
-        for batch in batches(pixels, batch_size):
+        def work(batch: list[Any]) -> FloatArray:
             stacked = torch.cat(batch).to(self.device, self.model.dtype)
             with torch.inference_mode():
-                rows.append(_lengths_one(self.model.get_image_features(pixel_values=stacked)))
-        return np.concatenate(rows)
+                return _lengths_one(self.model.get_image_features(pixel_values=stacked))
+
+        processor = self.processor.image_processor
+        pixels = (pixels_of(processor, one, self.name) for one in pictures)
+        return np.concatenate(self._batches.run(pixels, batch_size, work))
 
     def embed_captions(self, captions: Sequence[str], *, batch_size: int = 32) -> FloatArray:
         """Return the embeddings of captions, float64 ``(c, d)``, each of length 1.
@@ -104,12 +105,12 @@ class HFContrastive:
         """
         import torch
 
-        rows = []
-        for batch in batches(captions, batch_size):
+        def work(batch: list[str]) -> FloatArray:
             inputs = self._tokens(batch)
             with torch.inference_mode():
-                rows.append(_lengths_one(self.model.get_text_features(**inputs)))
-        return np.concatenate(rows)
+                return _lengths_one(self.model.get_text_features(**inputs))
+
+        return np.concatenate(self._batches.run(captions, batch_size, work))
 
     def count_tokens(self, captions: Sequence[str]) -> list[int]:
         """Return how many tokens each caption has, special tokens included."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BackendError, BadInput
+from interplay.models.batching import out_of_memory
 from interplay.models.hf_loading import LoadedImages, load_images
-from interplay.models.hf_vision import Picture, batches
+from interplay.models.hf_vision import Picture, PictureBatches
 from interplay.models.language import Response
 from interplay.models.responses import decoded, fixed
 from interplay.value_function import FloatArray
@@ -58,6 +59,7 @@ class HFImageText:
         self.processor = loaded.processor
         self.model = loaded.network
         self.tokenizer = self.processor.tokenizer
+        self._batches = PictureBatches(self.name)
         positions = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         self.max_tokens = positions if isinstance(positions, int) and positions > 0 else None
         self._keeps = "logits_to_keep" in signature(self.model.forward).parameters
@@ -187,25 +189,34 @@ class HFImageText:
             If the processor or the model fails.
         """
         prompt = self.prompt(question)
-        found: list[list[FloatArray]] = [[] for _ in responses]
         count, first = 0, None
-        for batch in batches((self._inputs(one, prompt) for one in pictures), batch_size):
-            ids = batch[0]["input_ids"]
-            first = ids if first is None else first
-            if any(one["input_ids"].tolist() != first.tolist() for one in batch):
-                raise BackendError(
-                    f"the processor of {self.name!r} makes other prompts of other pictures of the "
-                    "same size, which cannot be compared"
-                )
+
+        def work(batch: list[dict[str, Any]]) -> list[FloatArray]:
             inputs = _together(batch)
-            count += len(batch)
-            for place, response in enumerate(responses):
-                self._check_length(ids.shape[1], len(response.ids))
-                found[place].append(self._score(inputs, response.ids))
+            return [self._score(inputs, response.ids) for response in responses]
+
+        def processed() -> Iterator[dict[str, Any]]:
+            nonlocal count, first
+            for picture in pictures:
+                inputs = self._inputs(picture, prompt)
+                ids = inputs["input_ids"]
+                if first is None:
+                    first = ids
+                    for response in responses:
+                        self._check_length(ids.shape[1], len(response.ids))
+                elif ids.tolist() != first.tolist():
+                    raise BackendError(
+                        f"the processor of {self.name!r} makes other prompts of other pictures of "
+                        "the same size, which cannot be compared"
+                    )
+                count += 1
+                yield inputs
+
+        found = self._batches.run(processed(), batch_size, work)
         read = 0 if first is None else sum(first.shape[1] + len(one.ids) for one in responses)
         logprobs = [
-            np.concatenate(rows) if rows else np.empty((0, len(response.ids)))
-            for rows, response in zip(found, responses, strict=True)
+            np.concatenate([np.empty((0, len(response.ids))), *(part[place] for part in found)])
+            for place, response in enumerate(responses)
         ]
         return Answered(logprobs, np.full(count, float(read)))
 
@@ -250,6 +261,8 @@ class HFImageText:
         try:
             return function(**inputs)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            if out_of_memory(error):
+                raise
             raise BackendError(
                 f"{self.name!r} failed on a picture and a question: {error}. Check that processor "
                 "and model belong together (the number of tokens that stand for a picture)"

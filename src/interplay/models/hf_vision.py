@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BackendError
+from interplay.models.batching import out_of_memory
 from interplay.models.hf_loading import LoadedImages, load_images
 from interplay.value_function import FloatArray
 
@@ -18,6 +19,7 @@ Picture = NDArray[np.uint8]
 """uint8 ``(h, w, 3)``, RGB."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class HFVisionClassifier:
@@ -43,6 +45,7 @@ class HFVisionClassifier:
         self.device = loaded.device
         self.processor = loaded.processor
         self.model = loaded.network
+        self._batches = PictureBatches(self.name)
         config = self.model.config
         self.labels = tuple(str(config.id2label[i]) for i in range(config.num_labels))
         self.multi_label = config.problem_type == "multi_label_classification"
@@ -95,14 +98,61 @@ class HFVisionClassifier:
         """
         import torch
 
-        rows = [np.empty((0, len(self.labels)))]
-        pixels = (pixels_of(self.processor, one, self.name) for one in pictures)
-        for batch in batches(pixels, batch_size):
+        def work(batch: list[Any]) -> FloatArray:
             stacked = torch.cat(batch).to(self.device, self.model.dtype)
             with torch.inference_mode():
-                logits = self.model(pixel_values=stacked).logits
-            rows.append(logits.double().cpu().numpy())
-        return np.concatenate(rows)
+                logits: FloatArray = self.model(pixel_values=stacked).logits.double().cpu().numpy()
+            return logits
+
+        pixels = (pixels_of(self.processor, one, self.name) for one in pictures)
+        rows = self._batches.run(pixels, batch_size, work)
+        return np.concatenate([np.empty((0, len(self.labels))), *rows])
+
+
+class PictureBatches:
+    """Work in batches, which become smaller for good where memory runs out.
+
+    Attributes
+    ----------
+    limit : int or None
+        How many pictures fit, as far as is known.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.limit: int | None = None
+
+    def run(self, items: Iterable[T], size: int, work: Callable[[list[T]], R]) -> list[R]:
+        """Return what ``work`` makes of each batch; items are taken as they are needed.
+
+        Raises
+        ------
+        BackendError
+            If memory does not suffice for a single picture.
+        """
+        found: list[R] = []
+        for batch in batches(items, size):
+            done = 0
+            while done < len(batch):
+                part = batch[done : done + (self.limit or size)]
+                failed: Exception | None = None
+                try:
+                    found.append(work(part))
+                except Exception as error:
+                    if not out_of_memory(error):
+                        raise
+                    # the frames of the traceback hold the tensors that filled the memory
+                    failed = error.with_traceback(None)
+                if failed is None:
+                    done += len(part)
+                elif len(part) == 1:
+                    raise BackendError(
+                        f"{self.name!r} ran out of memory on a single picture; use a device with "
+                        "more memory, or dtype='bfloat16'"
+                    ) from failed
+                else:
+                    self.limit = len(part) // 2
+        return found
 
 
 def pixels_of(processor: Any, picture: Picture, name: str) -> Any:
