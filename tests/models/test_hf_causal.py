@@ -409,6 +409,7 @@ def test_memory_for_not_even_one_sequence(
         raise MemoryError
 
     monkeypatch.setattr(Passes, "__call__", full)
+    queries = ragged(model, 40)  # so many that they would share what they begin with
     with pytest.raises(BackendError, match=r"ran out of memory on one sequence of \d+ tokens; use"):
         model.score(queries, responses)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from interplay.models.batching import out_of_memory
 from interplay.models.causal_passes import IntArray, Passes, log_probabilities, rows_of
 from interplay.models.causal_ways import Ways, tried
 from interplay.models.hf_language import HFLanguageModel
@@ -252,9 +253,15 @@ class HFCausalLM(HFLanguageModel):
         key = Tokens(ids, tuple(p for p in queries[0].hidden if p < length))
         if self._last is None or self._last[0] != key:
             row, visible, positions = self._arrays([key], [()], Beginning())
-            _, cache = self._passes(
-                row, np.array([length - 1]), visible=visible, positions=positions, keep=True
-            )
+            self._last = None  # two of them may be too many
+            try:
+                _, cache = self._passes(
+                    row, np.array([length - 1]), visible=visible, positions=positions, keep=True
+                )
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                return Beginning()  # where nothing fits, the batches say so
             self._last = key, cache
         return Beginning(length, self._last[1])
 
