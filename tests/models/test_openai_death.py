@@ -19,7 +19,7 @@ from openai_server import WordModel
 import interplay as ip
 from interplay.errors import BackendError
 from interplay.evaluate import Store, evaluate
-from interplay.models.openai_server import connection
+from interplay.models.openai_server import batch
 
 TEXT = "The old town of Lyon lies far away in the hills"
 RESPONSE = " north of the river"
@@ -67,7 +67,7 @@ def kill(process: subprocess.Popen[str], log: Path, answers: int) -> None:
 def test_a_run_goes_on_where_its_server_died(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(batch, "FIRST_WAIT", 0.02)
     masks = np.random.default_rng(0).random((300, 11)) < 0.5
     masks = np.unique(masks, axis=0)
     log = tmp_path / "answered.txt"

@@ -17,7 +17,7 @@ import interplay as ip
 from interplay.errors import BadInput, BudgetExceeded
 from interplay.evaluate import SPENT, Meter, Store, evaluate, parse_budget
 from interplay.models.language import Prompt
-from interplay.models.openai_server import Ledger, OpenAIServer, Prices, connection
+from interplay.models.openai_server import Ledger, OpenAIServer, Prices, batch
 from interplay.models.openai_server.ledger import most_tokens
 
 PRICES = (1000.0, 5000.0)  # USD per million: a cent for ten tokens
@@ -104,8 +104,8 @@ def billing() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def payer(billing: Server) -> Iterator[OpenAIServer]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "FIRST_WAIT", 0.0005)
-        patch.setattr(connection, "LONGEST_WAIT", 0.002)
+        patch.setattr(batch, "FIRST_WAIT", 0.0005)
+        patch.setattr(batch, "LONGEST_WAIT", 0.002)
         with connect(billing, max_attempts=50, concurrency=8) as client:
             yield client
 

@@ -13,7 +13,7 @@ from openai_server import Server, WordModel, at_random
 
 from interplay.errors import BackendError, BadInput
 from interplay.models.language import Prompt
-from interplay.models.openai_server import OpenAIServer, connection
+from interplay.models.openai_server import OpenAIServer, batch
 from interplay.models.openai_server.faults import from_status, retry_after
 from interplay.models.openai_server.key import Key
 from interplay.models.openai_server.limits import Pace, TokenBucket
@@ -23,7 +23,7 @@ PROMPTS = [Prompt.plain(f"The town number {i} lies") for i in range(60)]
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(batch, "FIRST_WAIT", 0.002)
 
 
 def connect(server: Server, **more: Any) -> OpenAIServer:

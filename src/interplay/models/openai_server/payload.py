@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from interplay.errors import BackendError
 from interplay.models.language import Prompt
-from interplay.models.openai_server.connection import Request
+from interplay.models.openai_server.batch import Request
 from interplay.models.openai_server.ledger import most_tokens
 
 COMPLETIONS: Final = "/completions"

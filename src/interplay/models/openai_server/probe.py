@@ -9,7 +9,8 @@ from typing import Any, Final
 from interplay.errors import BackendError, BadInput, InterplayError
 from interplay.models.language import Prompt
 from interplay.models.openai_server import alignment
-from interplay.models.openai_server.connection import Connection, Outcome, Request
+from interplay.models.openai_server.batch import Outcome, Request
+from interplay.models.openai_server.connection import Connection
 from interplay.models.openai_server.payload import (
     CHAT,
     COMPLETIONS,

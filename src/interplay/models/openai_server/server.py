@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import warnings
 from collections.abc import Sequence
 from types import TracebackType
@@ -13,27 +12,39 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from interplay.errors import BackendError, BadInput, unknown
+from interplay.errors import BadInput, unknown
 from interplay.models import responses as tokenized
-from interplay.models.language import Generated, Prompt, Query, Response, Scored, Span
-from interplay.models.openai_server import alignment
-from interplay.models.openai_server.connection import Connection, Options, Request
+from interplay.models.language import Generated, Prompt, Query, Response, Scored
+from interplay.models.openai_server.batch import Request
+from interplay.models.openai_server.connection import Connection
 from interplay.models.openai_server.key import Key
 from interplay.models.openai_server.ledger import Cap, Ledger, Prices
 from interplay.models.openai_server.limits import Pace
+from interplay.models.openai_server.options import (
+    OPENAI,
+    Options,
+    address,
+    count,
+    model_name,
+    positive,
+)
 from interplay.models.openai_server.payload import (
     CHAT,
-    COMPLETIONS,
     Content,
     Way,
     Writer,
-    echoed,
     generated,
     likeliest,
 )
-from interplay.models.openai_server.probe import MODES, Probe, Probed, same_ids
+from interplay.models.openai_server.probe import MODES, Probe, Probed
+from interplay.models.openai_server.reading import (
+    label_as_told,
+    scores_of_ids,
+    scores_of_text,
+    text_scores,
+)
+from interplay.models.openai_server.tokenizing import digest, ids_of, load
 
-OPENAI = "https://api.openai.com/v1"
 # One batch of the evaluation loop is many rounds of requests: its last round waits for stragglers.
 ROUNDS_PER_BATCH = 16
 # The next prompts may take more tokens for their bytes than those so far.
@@ -83,7 +94,7 @@ class OpenAIServer:
             "server": f"{url.hostname}:{url.port or ''}{url.path}",
             "model": options.model,
             "way": str(self._ready(chat).way),
-            "tokenizer": _tokenizer_digest(self._tokenizer),
+            "tokenizer": digest(self._tokenizer),
             "version": 1,
         }
         text = json.dumps(identity, sort_keys=True)
@@ -166,25 +177,25 @@ class OpenAIServer:
         """
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
-        model = _name(name)
+        model = model_name(name)
         prices = Prices.of(usd_per_million)
         if max_usd is not None:
-            _positive("max_usd", max_usd)
+            positive("max_usd", max_usd)
             if prices is None:
                 raise BadInput("max_usd needs prices: pass usd_per_million=(prompt, completion)")
         ledger = Ledger(prices)
         options = Options(
-            base_url=_url(base_url),
+            base_url=address(base_url),
             model=model,
             key=Key.from_environment(api_key_env),
-            connect_timeout=_positive("connect_timeout", connect_timeout),
-            read_timeout=_positive("timeout", timeout),
-            max_attempts=_count("max_attempts", max_attempts),
+            connect_timeout=positive("connect_timeout", connect_timeout),
+            read_timeout=positive("timeout", timeout),
+            max_attempts=count("max_attempts", max_attempts),
             seed=seed,
         )
-        pace = Pace(_count("concurrency", concurrency), requests_per_minute, tokens_per_minute)
-        _positive("tolerance", tolerance)
-        reader = _tokenizer(tokenizer)
+        pace = Pace(count("concurrency", concurrency), requests_per_minute, tokens_per_minute)
+        positive("tolerance", tolerance)
+        reader = load(tokenizer)
         connection = Connection(options, pace, ledger, Cap(ledger, max_usd))
         writer = Writer(model)
         try:
@@ -248,12 +259,13 @@ class OpenAIServer:
                 f"callable).{_why(probed)}"
             )
         if probed.way.kind == "labels":
-            return self._label(prompt, text, probed)
+            request = self._writer.score(probed.way, self._content(prompt, "", probed.way)[0])
+            return label_as_told(likeliest(probed.way, self._once(request)), text, _why(probed))
         if self._tokenizer is not None:
-            before = self._ids(prompt)
+            before = ids_of(self._tokenizer, prompt)
             return tokenized.fixed(self._tokenizer, before, text, name=self.name)
         request = self._writer.score(probed.way, *self._content(prompt, text, probed.way))
-        spans, ids, _ = self._scores(prompt, text, probed, self._once(request))
+        spans, ids, _ = text_scores(prompt, text, probed, self._once(request))
         return Response(text, ids, tuple(spans))
 
     def respond(self, query: Query, *, max_tokens: int) -> Response:
@@ -295,7 +307,11 @@ class OpenAIServer:
             probed = self._ready(prompt.chat)
             if probed.way.kind == "labels":
                 return self._labels(likeliest(probed.way, data), responses)
-            return [self._row(prompt, responses[which], probed, data)]
+            response = responses[which]
+            if self._tokenizer is None:
+                return [scores_of_text(prompt, response, probed, data)]
+            sent = [*ids_of(self._tokenizer, prompt), *response.ids]
+            return [scores_of_ids(sent, len(response.ids), probed, data)]
 
         outcomes, failure = self._connection.ask(requests, read=read)
         for ((_, which), rows), outcome in zip(places.items(), outcomes, strict=True):
@@ -383,14 +399,14 @@ class OpenAIServer:
         if way.kind == "labels":
             return self._writer.score(way, self._content(prompt, "", way)[0])
         if self._tokenizer is not None:
-            return self._writer.score(way, [*self._ids(prompt), *response.ids])
+            return self._writer.score(way, [*ids_of(self._tokenizer, prompt), *response.ids])
         return self._writer.score(way, *self._content(prompt, response.text, way))
 
     def _content(self, prompt: Prompt, response: str, way: Way) -> tuple[Content, str]:
         if way.endpoint == CHAT:
             return prompt, response
         if self._tokenizer is not None:
-            return self._ids(prompt), response
+            return ids_of(self._tokenizer, prompt), response
         if prompt.chat:
             raise BadInput(
                 "a chat cannot be sent to /completions: pass tokenizer=FOLDER, whose chat template "
@@ -398,99 +414,11 @@ class OpenAIServer:
             )
         return prompt.text, response
 
-    def _ids(self, prompt: Prompt) -> list[int]:
-        """The prompt as the tokenizer, and its chat template, make it."""
-        tokenizer = self._tokenizer
-        if not prompt.chat:
-            return list(tokenizer(prompt.text, verbose=False)["input_ids"])
-        if not getattr(tokenizer, "chat_template", None):
-            raise BadInput("the tokenizer has no chat template, and the prompt is a chat")
-        messages = [{"role": role, "content": text} for role, text in prompt.messages]
-        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-
     def _once(self, request: Request) -> dict[str, Any]:
         outcomes, failure = self._connection.ask([request])
         if failure is not None:
             raise failure
         return outcomes[0].data or {}
-
-    def _scores(
-        self, prompt: Prompt, text: str, probed: Probed, data: dict[str, Any]
-    ) -> tuple[list[Span], tuple[int, ...], list[float]]:
-        """Read the response's tokens: their characters, ids where told, and values."""
-        found = echoed(probed.way, data)
-        if probed.way.endpoint == CHAT:
-            squeezed = "".join("".join(found.pieces).split())
-            for _, part in prompt.messages:
-                if all(map(alignment.whole, found.pieces[1:])) and (
-                    "".join(part.split()) not in squeezed
-                ):
-                    raise BackendError(
-                        "the server's log-probabilities are not for the chat that was sent: "
-                        f"{part[:100]!r} is not in it"
-                    )
-            spans = alignment.spans(found.pieces, None, text)
-        else:
-            spans = alignment.spans(found.pieces, prompt.text, text)
-            before = alignment.preamble(found.pieces, prompt.text + text)
-            if before is None or before not in (probed.before, ""):
-                raise BackendError(
-                    "the server's log-probabilities are not for the text that was sent: it tells "
-                    f"{''.join(found.pieces)[:200]!r} and was sent "
-                    f"{(prompt.text + text)[:200]!r}"
-                )
-        count = len(spans)
-        values = found.logprobs[-count:]
-        if any(value is None for value in values):
-            raise BadInput(
-                "the response's first token has no log-probability, for nothing is before it: keep "
-                "a fixed part before the response"
-            )
-        ids = tuple(found.ids[-count:]) if found.ids is not None else ()
-        return spans, ids, [min(value, 0.0) for value in values if value is not None]
-
-    def _row(
-        self, prompt: Prompt, response: Response, probed: Probed, data: dict[str, Any]
-    ) -> list[float]:
-        """The values of one answer, whose tokens must be the response's."""
-        if self._tokenizer is not None:
-            found = echoed(probed.way, data)
-            if not same_ids(found, [*self._ids(prompt), *response.ids]):
-                raise BackendError(
-                    f"the server tells log-probabilities of {len(found.pieces)} tokens that are "
-                    "not those that were sent: is tokenizer= the one of its model?"
-                )
-            values = found.logprobs[-len(response.ids) :]
-            if None not in values:
-                return [min(value, 0.0) for value in values if value is not None]
-            raise BadInput(
-                "the response's first token has no log-probability, for nothing is before it: keep "
-                "a fixed part before the response"
-            )
-        spans, ids, scores = self._scores(prompt, response.text, probed, data)
-        if tuple(spans) != response.spans or (response.ids and ids != response.ids):
-            raise BadInput(
-                f"the response {response.text[:60]!r} is read as other tokens after one of the "
-                f"masked prompts, which ends in {prompt.text[-40:]!r}. Let a fixed part come right "
-                "before the response, or pass tokenizer=FOLDER so that token ids are sent"
-            )
-        return scores
-
-    def _label(self, prompt: Prompt, text: str, probed: Probed) -> Response:
-        content = self._content(prompt, "", probed.way)[0]
-        told = likeliest(probed.way, self._once(self._writer.score(probed.way, content)))
-        for spelling in (text, text.strip(), f" {text.strip()}"):
-            if spelling in told:
-                return Response(spelling, (), ((0, len(spelling)),))
-        top = max(told, key=lambda token: told[token])
-        if top.strip() and text.strip().startswith(top.strip()):
-            raise BadInput(
-                f"{text!r} is more than one token (the first is {top!r}), and this server tells "
-                "log-probabilities of the first token of an answer only: use labels of one token "
-                f"each.{_why(probed)}"
-            )
-        return Response(text, (), ((0, len(text)),))
 
     def _labels(self, told: dict[str, float], responses: Sequence[Response]) -> list[list[float]]:
         found = []
@@ -514,66 +442,3 @@ def _prompt(query: Query) -> Prompt:
 
 def _why(probed: Probed) -> str:
     return f" Other ways: {'; '.join(probed.refusals)}" if probed.refusals else ""
-
-
-def _name(name: object) -> str:
-    model = str(name).removeprefix("openai:").strip()
-    if not model:
-        raise BadInput(f"the name of a model is missing: model='openai:NAME'; got {name!r}")
-    return model
-
-
-def _url(base_url: object) -> str:
-    """Check an address; the message shows no part that may hold a secret."""
-    text = str(base_url).strip().rstrip("/")
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError:
-        raise BadInput(f"base_url is no address: {base_url!r}") from None
-    if url.username or url.password or url.query or url.fragment:
-        raise BadInput(
-            "base_url must hold no user, password or query (they would be shown in reports): put "
-            "the key in the environment variable that api_key_env names"
-        )
-    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
-        raise BadInput(
-            f"base_url must be an address such as {OPENAI} or http://127.0.0.1:8000/v1; got "
-            f"{base_url!r}"
-        )
-    for end in (CHAT, COMPLETIONS):
-        if text.endswith(end):
-            raise BadInput(
-                f"base_url is what comes before {end}: {text.removesuffix(end)!r}; got {text!r}"
-            )
-    return text
-
-
-def _count(name: str, given: object) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise BadInput(f"{name} must be a whole number of at least 1; got {given!r}")
-    return given
-
-
-def _positive(name: str, given: object) -> float:
-    good = isinstance(given, (int, float)) and not isinstance(given, bool)
-    if not good or not (math.isfinite(given) and given > 0):  # type: ignore[arg-type,operator]
-        raise BadInput(f"{name} must be a number above 0; got {given!r}")
-    return float(given)  # type: ignore[arg-type]
-
-
-def _tokenizer(given: Any) -> Any:
-    if given is None or callable(given):
-        return given
-    from interplay.models.hf_loading import load_tokenizer
-
-    return load_tokenizer(str(given))
-
-
-def _tokenizer_digest(tokenizer: Any) -> str | None:
-    if tokenizer is None:
-        return None
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    told = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab())
-    template = getattr(tokenizer, "chat_template", None)
-    return hashlib.sha256(f"{told} {template}".encode()).hexdigest()[:32]
