@@ -263,7 +263,8 @@ class OpenAIServer:
             return label_as_told(likeliest(probed.way, self._once(request)), text, _why(probed))
         if self._tokenizer is not None:
             before = ids_of(self._tokenizer, prompt)
-            return tokenized.fixed(self._tokenizer, before, text, name=self.name)
+            known = None if prompt.chat else prompt.text
+            return tokenized.fixed(self._tokenizer, before, text, name=self.name, prompt=known)
         request = self._writer.score(probed.way, *self._content(prompt, text, probed.way))
         spans, ids, _ = text_scores(prompt, text, probed, self._once(request))
         return Response(text, ids, tuple(spans))
