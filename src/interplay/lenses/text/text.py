@@ -228,7 +228,7 @@ def _check_different(names: Sequence[str]) -> None:
 
 def _tellable(server: Mapping[str, Any]) -> dict[str, Any]:
     """What a run file can say of a server: no objects, and of a key only where it is."""
-    told = {}
+    told: dict[str, Any] = {}
     for name, value in server.items():
         if isinstance(value, tuple | list):
             told[name] = [float(one) for one in value]
