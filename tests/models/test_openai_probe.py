@@ -193,6 +193,20 @@ def test_parameters_that_newer_models_want_otherwise(parameter: str, told: str) 
         assert parameter not in server.calls[-1].body
 
 
+def test_a_server_that_tells_few_likely_tokens() -> None:
+    class Few(Server):
+        def _refuse(self, call: Any) -> None:
+            if call.body.get("top_logprobs", 0) > 5:
+                self.style.refuses = {"top_logprobs": "top_logprobs must be at most 5"}
+            else:
+                self.style.refuses = {}
+            super()._refuse(call)
+
+    with Few(WordModel(), Style.chat_only()) as server, connect(server, chat=True) as client:
+        assert client.mode == "labels"
+        assert server.calls[-1].body["top_logprobs"] == 5
+
+
 def test_what_every_way_says_where_none_works() -> None:
     style = Style(completions=False, chats=False)
     told = refusal(Server(WordModel(), style), BadInput)

@@ -162,6 +162,36 @@ def test_the_lens_asks_chats_as_chats() -> None:
     assert found == pytest.approx(sum(map(float, expected)))  # type: ignore[arg-type]
 
 
+def test_the_lens_explains_label_margins_and_texts_of_chat_models() -> None:
+    chat = [{"role": "user", "content": "The town lies north. Is it south of the river?"}]
+    masks = np.array([[True, True], [False, True]])
+    model = WordModel()
+    with Server(model, Style.chat_only()) as server:
+        common = {"model": "openai:words", "base_url": server.url, "units": "sentence"}
+        margin = ip.text(chat, target="margin:yes|no", **common)
+        found = margin(masks)
+        for mask, value in zip(masks, found, strict=True):
+            prompt = Prompt((("user", margin.masked_text(mask)),))
+            (yes,), (no,) = truth(model, prompt, "yes"), truth(model, prompt, "no")
+            assert yes is not None
+            assert no is not None
+            assert value == pytest.approx(yes - no)
+        margin.model.close()
+        similar = ip.text(chat, target="similarity", mode="text", **common)
+        values = similar(masks)
+        similar.model.close()
+    assert values[0] == pytest.approx(1.0)
+    assert 0 <= values[1] <= 1
+
+
+def test_characters_that_cannot_be_sent() -> None:
+    with Server(WordModel()) as server, connect(server) as client:
+        response = client.fix(PLAIN[0], " yes")
+        scored = client.score([PLAIN[0], Prompt.plain("half an emoji \ud83d lies")], [response])
+    assert "cannot send to" in str(scored.failure)
+    assert "surrogates not allowed" in str(scored.failure)
+
+
 def test_echo_of_a_real_model_equals_its_forward_pass(gpt2: Path) -> None:
     model = FolderModel(gpt2)
     with Server(model) as server, connect(server) as client:

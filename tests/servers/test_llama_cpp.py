@@ -153,6 +153,19 @@ def test_a_lens_gives_the_values_of_the_local_model(served: tuple[str, Path]) ->
     np.testing.assert_allclose(values[0], values[1], atol=2e-4)  # sums of four tokens
 
 
+def test_the_most_likely_tokens_are_the_models(served: tuple[str, Path]) -> None:
+    url, folder = served
+    local = HFCausalLM.load(folder)
+    prompt = Prompt.plain(PROMPTS[1])
+    (query,) = local.read([prompt])
+    word = local.respond(query, max_tokens=1).text
+    with connect(url, mode="labels") as server:
+        label = server.fix(prompt, word)
+        (found,) = server.score([prompt], [label]).logprobs[0][0]
+    (exact,) = local.score([query], [local.fix(query, word)]).logprobs[0][0]
+    assert found == pytest.approx(exact, abs=1e-4)
+
+
 def test_what_is_refused(served: tuple[str, Path]) -> None:
     url, _ = served
     with pytest.raises(BadInput, match="has no model 'other'; it lists tiny"):

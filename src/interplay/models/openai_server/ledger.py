@@ -57,7 +57,8 @@ def most_tokens(text: str) -> int:
     """
     if text.isascii():
         return len(text) + 1  # some put a space before the text
-    return 1 + max(len(text.encode()), len(unicodedata.normalize("NFKC", text).encode()))
+    spelled = unicodedata.normalize("NFKC", text)
+    return 1 + max(len(one.encode("utf-8", "surrogatepass")) for one in (text, spelled))
 
 
 @dataclass

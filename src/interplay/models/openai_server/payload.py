@@ -17,6 +17,7 @@ CHAT: Final = "/chat/completions"
 # llama.cpp reads 0 as "without limit": one token is generated, and dropped
 ONE: Final = 1
 MOST_LABELS: Final = {COMPLETIONS: 5, CHAT: 20}
+FEW_LABELS: Final = 5
 # A log-probability of 1e-6 is rounding; one of 0.1 is none.
 ROUNDING: Final = 1e-4
 
@@ -64,6 +65,7 @@ class Writer:
         self.model = model
         self.overhead = 64
         self.limit_name = "max_tokens"
+        self.labels = MOST_LABELS.copy()
         self.temperature = True
 
     def score(self, way: Way, content: Content, response: str = "") -> Request:
@@ -74,9 +76,9 @@ class Writer:
         elif way.kind == "echo":
             body |= {"echo": True, "logprobs": 1}
         elif way.endpoint == CHAT:
-            body |= {"logprobs": True, "top_logprobs": MOST_LABELS[CHAT]}
+            body |= {"logprobs": True, "top_logprobs": self.labels[CHAT]}
         else:
-            body["logprobs"] = MOST_LABELS[COMPLETIONS]
+            body["logprobs"] = self.labels[COMPLETIONS]
         return self._request(way, body, content, response, ONE)
 
     def text(self, way: Way, content: Content, max_tokens: int) -> Request:

@@ -14,6 +14,7 @@ from interplay.models.openai_server.connection import Connection
 from interplay.models.openai_server.payload import (
     CHAT,
     COMPLETIONS,
+    FEW_LABELS,
     Content,
     Echoed,
     NotOffered,
@@ -271,7 +272,8 @@ class Probe:
     def _first(self, way: Way, make: Any, read: Any) -> Any:
         """Ask for the first time in this way, where it may turn out not to be offered."""
         while True:
-            request = make()
+            request: Request = make()
+            assert request.body is not None
             outcomes, failure = self.connection.ask([request], attempts=4)
             fault = outcomes[0].fault
             if failure is None:
@@ -283,6 +285,8 @@ class Probe:
                 self.writer.limit_name = "max_completion_tokens"
             elif "temperature" in words and self.writer.temperature:
                 self.writer.temperature = False
+            elif "logprobs" in words and request.body.get("top_logprobs", 0) > FEW_LABELS:
+                self.writer.labels[CHAT] = FEW_LABELS
             elif "insufficient_quota" in str(failure):
                 raise failure
             else:
