@@ -115,7 +115,7 @@ class Connection:
                 json=request.body,
                 headers=options.key.header(),
             )
-            body = answer.text
+            body = answer.content
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             return Fault(_unreachable(error, options), again=not _hopeless(error))
         except httpx2.TimeoutException:
@@ -139,7 +139,7 @@ class Connection:
             return from_status(
                 answer.status_code,
                 answer.headers,
-                body,
+                body.decode("utf-8", "replace"),
                 where=where,
                 model=options.model,
                 key=options.key,
@@ -151,8 +151,7 @@ class Connection:
         if not isinstance(data, dict):
             return Fault(
                 BackendError(
-                    f"{where} sent an answer that is not whole JSON "
-                    f"({len(body):,} characters of it)"
+                    f"{where} sent an answer that is not whole JSON ({len(body):,} bytes of it)"
                 ),
                 again=True,
                 billed=True,
