@@ -379,3 +379,28 @@ def test_influence_is_that_of_the_definition() -> None:
     ]
     np.testing.assert_allclose(shares, np.array(slow) / sum(slow))
     assert least == 0.01
+
+
+def test_a_review_is_explained_by_sentences_then_words(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from interplay.demo import model_path, short_review
+
+    value = ip.text(
+        short_review(),
+        model=str(model_path()),
+        units="sentence+word",
+        target="margin:positive|negative",
+    )
+    found = ip.explain(value, budget=150, method="proxyspex", store=tmp_path / "runs.db")
+    assert len(value.nesting.groups) < len(found.features) <= len(value.features)
+    spans, text = found.subject["spans"], found.subject["text"]
+    assert len(spans) == len(found.features)
+    assert tuple(text[start:end] for start, end in spans) == found.features
+    assert "A first pass over " in " ".join(found.diagnostics())
+    page = found.report(tmp_path / "report.html").read_text("utf-8")
+    assert "parts" in page
+    found.save(tmp_path / "run.json")
+    (tmp_path / "run.npz").unlink()
+    (tmp_path / "runs.db").unlink()
+    again = ip.replay(tmp_path / "run.json")  # the model is asked again
+    assert (again.values_from, again.same_results) == ("the model", True)

@@ -25,6 +25,9 @@ LISTED: Final = 20_000
 WIDTH: Final = 64
 """Likely sets of one size that those of the next grow from."""
 
+GROWN: Final = 6
+"""Up to this size they have grown from likely ones themselves; larger ones are the solver's."""
+
 PLAUSIBLE: Final = 2.0
 """A set is tried early if its predicted distance is within so many standard deviations of 0."""
 
@@ -164,8 +167,9 @@ class Search:
         elif comb(len(self.free), size) <= LISTED:
             pool = list(combinations(self.free, size))
         else:
-            pool = sorted({*self.solved(size), *(s for s in self.tried if len(s) == size)})
-            pool = pool or self.solved(size)
+            known = (one for one in self.tried if len(one) == size)
+            grown = self.candidates(size) if size <= GROWN else self.solved(size)
+            pool = sorted({*grown, *known})
         mean, _ = self.nearby.predict(masks_without(pool, self.nearby.n))
         order = np.argsort(self.decision.distance(mean), kind="stable")[:WIDTH]
         return [pool[int(k)] for k in order]
@@ -247,7 +251,10 @@ class Search:
             likely = self.likely(list(chain.from_iterable(pools)))
             if not likely:
                 return None
-            flips = self.verify([one for _, one in likely[: 2 * AT_ONCE]])
+            # predicting takes longer the more features there are
+            flips = self.verify(
+                [one for _, one in likely[: max(2 * AT_ONCE, len(self.free) // 16)]]
+            )
             if flips:
                 return flips[0]
         return None
