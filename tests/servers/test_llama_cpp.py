@@ -27,8 +27,11 @@ PROMPTS = [
     "Once upon a time there was a little girl named Lily.",
     "Once upon a time there was a dog. His name was Max, and he was",
     "Zoë sah ein 🐶 und",
-    "The key is in the kitchen.\nWhere is the key?",
+    "Anna is in the kitchen. Ben has the map.\nQuestion: Where is Anna?\nAnswer:",
 ]
+# which of them the model goes on with, and a word that is one of its tokens
+GOES_ON = {"stories260k": 1, "facts": 3}
+WORD = {"stories260k": "time", "facts": "kitchen"}
 RESPONSES = [" She loved to play outside.", " happy", " é 🐶!"]
 
 
@@ -130,11 +133,12 @@ def test_many_at_once_and_in_any_order(served: tuple[str, Path]) -> None:
 def test_its_own_response_is_the_models(served: tuple[str, Path]) -> None:
     url, folder = served
     local = HFCausalLM.load(folder)
-    (query,) = local.read([Prompt.plain(PROMPTS[0])])
+    prompt = Prompt.plain(PROMPTS[GOES_ON[folder.name]])
+    (query,) = local.read([prompt])
     with connect(url) as server:
-        found = server.respond(Prompt.plain(PROMPTS[0]), max_tokens=8)
+        found = server.respond(prompt, max_tokens=8)
         assert found.text == local.respond(query, max_tokens=8).text
-        assert server.generate([Prompt.plain(PROMPTS[0])], max_tokens=8).texts == [found.text]
+        assert server.generate([prompt], max_tokens=8).texts == [found.text]
 
 
 def test_a_lens_gives_the_values_of_the_local_model(served: tuple[str, Path]) -> None:
@@ -155,6 +159,8 @@ def test_a_lens_gives_the_values_of_the_local_model(served: tuple[str, Path]) ->
 
 def test_the_most_likely_tokens_are_the_models(served: tuple[str, Path]) -> None:
     url, folder = served
+    if folder.name == "facts":
+        pytest.skip("it ends after most texts, and llama.cpp then tells of no token")
     local = HFCausalLM.load(folder)
     prompt = Prompt.plain(PROMPTS[1])
     (query,) = local.read([prompt])
@@ -167,14 +173,15 @@ def test_the_most_likely_tokens_are_the_models(served: tuple[str, Path]) -> None
 
 
 def test_what_is_refused(served: tuple[str, Path]) -> None:
-    url, _ = served
+    url, folder = served
     with pytest.raises(BadInput, match="has no model 'other'; it lists tiny"):
         OpenAIServer.connect("other", base_url=url)
     with pytest.raises(BackendError, match="has no prompt_logprobs"):
         connect(url, mode="prompt_logprobs")
     with connect(url) as server:
+        word = WORD[folder.name]
         with pytest.raises(BadInput, match="share a token"):
-            server.fix(Prompt.plain("Once upon a ti"), "me")
+            server.fix(Prompt.plain(f"Once upon a {word[:-2]}"), word[-2:])
         response = server.fix(Prompt.plain(PROMPTS[0]), " dog.")
         scored = server.score([Prompt.plain("dog " * 600)], [response])
         assert scored.failure is not None

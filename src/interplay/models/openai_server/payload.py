@@ -181,7 +181,10 @@ def likeliest(way: Way, data: Mapping[str, Any]) -> dict[str, float]:
     except (TypeError, KeyError, IndexError, ValueError, AttributeError):
         found = {}
     if not found or not all(math.isfinite(v) and v <= ROUNDING for v in found.values()):
-        raise NotOffered("the server's answer has no log-probabilities of its most likely tokens")
+        raise NotOffered(
+            "the server's answer has no log-probabilities of its most likely tokens (where the "
+            "model ends at once, there may be none)"
+        )
     return found
 
 
