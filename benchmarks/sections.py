@@ -80,11 +80,12 @@ def main(page: Page, description: str | None, given: Sequence[str] | None = None
         return
     results = read(page)
     for section in [] if arguments.report else arguments.sections or page.sections:
-        results[section] = {
+        measured = {
             "machine": machine(threads=page.sections[section]),
             "source": source(),
             "rows": _run(page, section, quick=arguments.quick),
         }
+        results = read(page) | {section: measured}  # others may have been measured meanwhile
         for row in results[section]["rows"]:
             print(f"{section}: {' | '.join(_cells(Row(**row)))}")
         sys.stdout.flush()
