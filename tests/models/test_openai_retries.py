@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
@@ -159,6 +160,32 @@ def test_concurrency_is_bounded_and_used() -> None:
         response = client.fix(PROMPTS[0], " near")
         client.score(PROMPTS, [response])
     assert server.most_flying == 5
+
+
+def test_an_interrupt_sends_nothing_more_and_leaves_the_connection_usable() -> None:
+    class Interrupt(BaseException):
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise Interrupt
+
+    with Server(WordModel(), latency=0.05) as server, connect(server, concurrency=4) as client:
+        response = client.fix(PROMPTS[0], " near")
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with pytest.raises(Interrupt):
+                client.score(PROMPTS, [response])
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        time.sleep(0.1)
+        asked = len(server.calls)
+        assert asked < len(PROMPTS)
+        time.sleep(0.1)
+        assert len(server.calls) == asked
+        assert client.score(PROMPTS[:3], [response]).failure is None
+        assert client.ledger.uncertain_tokens > 0
 
 
 def test_a_limit_of_requests_is_kept() -> None:
