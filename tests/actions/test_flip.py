@@ -306,7 +306,8 @@ def test_no_flip_says_what_came_closest() -> None:
     assert not found.minimal
     assert found.features == (0, 1, 2, 3, 4)
     assert found.sentence == (
-        "No flip was found within 1 evaluation. The closest: removing 5 of 5 features, “x0”, “x1”, "
+        "There is no flip: all 31 sets of at most 5 features were tried. The closest: removing 5 "
+        "of 5 features, “x0”, “x1”, "
         "“x2”, “x3” and “x4”, leaves the decision as it was, value goes from 4.5 to 3 "
         "(threshold 0)."
     )

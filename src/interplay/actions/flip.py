@@ -296,7 +296,7 @@ def _result(
     value = None
     if shown is not None:
         value = float(after[:, 0].mean()) if best is not None else float(search.tried[shown][0])
-    tried, exist = search.counted(len(removed))
+    tried, exist = search.counted(len(removed) if best is not None else search.at_most + 1)
     around = [tuple(sorted(set(removed) - {i})) for i in removed]
     noisy = after.shape[0] > 1 or bool(getattr(probe.value_function, "noisy", False))
     others = [
@@ -324,6 +324,7 @@ def _result(
         minimal=best is not None and not noisy and tried == exist,
         tried=tried,
         smaller=exist,
+        at_most=search.at_most,
         irreducible=best is not None and all(one in search.tried for one in around),
         alternatives=tuple(
             Alternative(one, _names(explanation, one), float(search.tried[one][0]))

@@ -54,7 +54,10 @@ class Flip:
     minimal
         whether every smaller set was tried by real calls, and flips nothing.
     tried, smaller
-        how many smaller sets were tried, and how many there are.
+        how many smaller sets were tried, values that the run holds included, and how many there
+        are. Where no flip was found, of all that were allowed.
+    at_most
+        how many features were allowed.
     irreducible
         whether putting any one feature back was tried, and undoes the flip.
     alternatives
@@ -86,6 +89,7 @@ class Flip:
     minimal: bool
     tried: int
     smaller: int
+    at_most: int
     irreducible: bool
     alternatives: tuple[Alternative, ...]
     inputs: tuple[Transfer, ...]
@@ -112,9 +116,16 @@ class Flip:
         rule = "" if self.threshold is None else f" (threshold {number(self.threshold)})"
         if self.found:
             return f"{what} changes the decision: {self._change}{rule}."
-        told = f"No flip was found within {_plural(self.calls + self.reused, 'evaluation')}"
+        sets = f"sets of at most {_plural(self.at_most, self.noun)}"
+        if self.tried == self.smaller:
+            told = f"There is no flip: all {_large(self.smaller)} {sets} were tried"
+        else:
+            told = (
+                f"No flip was found within {_plural(self.calls + self.reused, 'evaluation')}: "
+                f"{self.tried:,} of {_large(self.smaller)} {sets} were tried"
+            )
         if not self.features or self.after is None:
-            return f"{told}: nothing could be tried."
+            return f"{told}."
         return (
             f"{told}. The closest: {what[0].lower()}{what[1:]} leaves the decision as it was, "
             f"{self._change}{rule}."
@@ -154,7 +165,16 @@ class Flip:
             name: getattr(self, name)
             for name in (
                 *("found", "n", "noun", "verb", "target", "threshold", "before", "after"),
-                *("predicted", "minimal", "tried", "smaller", "irreducible", "text", "calls"),
+                *(
+                    "predicted",
+                    "minimal",
+                    "tried",
+                    "smaller",
+                    "at_most",
+                    "irreducible",
+                    "text",
+                    "calls",
+                ),
                 *("reused", "seconds", "tokens", "usd", "budget", "stopped", "fingerprint"),
             )
         }
@@ -189,15 +209,15 @@ class Flip:
         if len(self.features) == 1:
             return "No smaller set exists."
         if self.minimal:
-            return f"No smaller set flips it: all {self.smaller:,} were tried."
+            return f"No smaller set flips it: all {_large(self.smaller)} were tried."
         told = (
             f"Putting any one {self.noun} back undoes it; whether"
             if self.irreducible
             else "Whether"
         )
         return (
-            f"{told} a smaller set flips it was not settled: {self.tried:,} of {self.smaller:,} "
-            "were tried, and none does."
+            f"{told} a smaller set flips it was not settled: {self.tried:,} of "
+            f"{_large(self.smaller)} were tried, and none does."
         )
 
     @property
@@ -244,3 +264,7 @@ def _count(k: int, n: int, noun: str) -> str:
 
 def _plural(k: int, noun: str) -> str:
     return f"{k:,} {noun}" if k == 1 else f"{k:,} {noun}s"
+
+
+def _large(k: int) -> str:
+    return f"{k:,}" if k < 10**7 else f"{k:.1e}"

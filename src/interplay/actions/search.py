@@ -245,8 +245,10 @@ class Search:
             first = next((one for k, one in enumerate(of_run) if flipped[k]), None)
             if first is not None and self.verify([first]):
                 return first
-        while not self.over():
+        sizes: Iterable[int] = range(1, self.at_most + 1)
+        if self.counted(self.at_most + 1)[1] > LISTED:
             sizes = dict.fromkeys((1, *islice(self.sizes(), 2), self.at_most))
+        while not self.over():
             pools = (self.candidates(size) for size in sizes)
             likely = self.likely(list(chain.from_iterable(pools)))
             if not likely:
