@@ -240,6 +240,7 @@ class Server:
         self.drift = 0.0
         self._swaps: list[asyncio.Future[bytes]] = []
         self._open: set[asyncio.StreamWriter] = set()
+        self._logged: Any = None
 
     @property
     def url(self) -> str:
@@ -271,6 +272,8 @@ class Server:
 
     async def stop(self) -> None:
         self._server.close()
+        if self._logged is not None:
+            self._logged.close()
         for writer in list(self._open):
             writer.transport.abort()
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -343,9 +346,10 @@ class Server:
 
     def _write(self, call: Call) -> None:
         digest = hashlib.sha256(json.dumps(call.body, sort_keys=True).encode()).hexdigest()
-        assert self.log is not None
-        with self.log.open("a") as file:
-            file.write(f"{digest} {call.prompt_tokens} {call.completion_tokens}\n")
+        if self._logged is None:
+            assert self.log is not None
+            self._logged = self.log.open("ab", buffering=0)  # what is killed has written it
+        self._logged.write(f"{digest} {call.prompt_tokens} {call.completion_tokens}\n".encode())
 
     def _refuse(self, call: Call) -> None:
         """Faults that are told before any work."""
@@ -400,11 +404,12 @@ class Server:
             pieces = pieces[1:]
         pieces = [style.pieces(piece) for piece in pieces]
         count = body.get("max_tokens", body.get("max_completion_tokens", 16))
+        asked = body.get("top_logprobs") or int(body.get("logprobs") or 0)
         new: list[int] = []
         tops: list[dict[str, float]] = []
         words: list[str] = []
         for _ in range(max(count, 0)):
-            best = model.top([*ids, *new], max(style.top, 1))
+            best = model.top([*ids, *new], max(min(style.top, asked), 1))
             shown = dict(zip(model.pieces(list(best)), best.values(), strict=True))
             new.append(next(iter(best)))
             tops.append(shown)
