@@ -321,8 +321,8 @@ class Reading:
 
     @cached_property
     def together(self) -> list[Row]:
-        """The interactions: the listed terms of two features or more."""
-        return [row for row in self.rows if row.order >= 2]
+        """The interactions: listed terms of two features or more that do not round to nothing."""
+        return [row for row in self.rows if row.order >= 2 and re.search("[1-9]", row.signed)]
 
     @property
     def nothing_together(self) -> str:
