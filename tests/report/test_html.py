@@ -123,7 +123,7 @@ def test_the_script_knows_every_listed_interaction(short_run: dict[str, Any]) ->
     expected = [
         term["features"]
         for term in short_run["targets"][0]["top"]
-        if len(term["features"]) > 1 and round(term["value"], 3)  # what is shown as 0.000 is not
+        if len(term["features"]) > 1 and round(term["value"], 2)  # what is shown as 0.00 is not
     ]
     assert [term["f"] for term in links["terms"]] == expected
     assert len(links["effects"]) == len(short_run["features"])

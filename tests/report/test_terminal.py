@@ -63,7 +63,7 @@ def test_a_long_text_is_not_repeated(long_run: dict[str, Any]) -> None:
 
 def test_as_many_interactions_as_asked(short_run: dict[str, Any]) -> None:
     top = short_run["targets"][0]["top"]
-    count = sum(len(term["features"]) > 1 and round(term["value"], 3) != 0 for term in top)
+    count = sum(len(term["features"]) > 1 and round(term["value"], 2) != 0 for term in top)
     told = printed(short_run, top=3)
     assert f"and {count - 3} weaker ones" in told
     assert "weaker" not in printed(short_run, top=count)
