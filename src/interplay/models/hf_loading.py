@@ -144,7 +144,7 @@ def _read_tokenizer(name: str, source: str, options: dict[str, Any]) -> Any:
     except ImportError as error:
         raise MissingExtra("transformers", "hf") from error
     try:
-        with _quiet():
+        with quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
     except Exception as error:
         raise BadInput(
@@ -187,7 +187,7 @@ def load_images(
     import transformers
 
     try:
-        with _quiet():
+        with quiet():
             found = getattr(transformers, processor).from_pretrained(source, **options)
         # "...Pil" and "...Fast" resize by other code, and give other pixels
         told = f"{type(getattr(found, 'image_processor', found)).__name__} {found.to_json_string()}"
@@ -224,7 +224,7 @@ def _network(
     source, local = _source(name)
     options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     try:
-        with _quiet():
+        with quiet():
             config = transformers.AutoConfig.from_pretrained(source, **options)
             _check_architecture(config, name, kinds, what)
             network, info = getattr(transformers, auto).from_pretrained(
@@ -273,7 +273,7 @@ def architectures(name: str) -> list[str]:
     except ImportError as error:
         raise MissingExtra("transformers", "hf") from error
     try:
-        with _quiet():
+        with quiet():
             config = transformers.AutoConfig.from_pretrained(
                 source, local_files_only=local, trust_remote_code=False
             )
@@ -388,7 +388,7 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' bars and log lines for one load, and put everything back."""
     hub: Any = import_module("huggingface_hub.utils")
     from transformers.utils import logging as hf_logging
