@@ -27,6 +27,7 @@ from interplay.value_function import Measured, ValueFunction
 from interplay.version import __version__
 
 if TYPE_CHECKING:
+    from interplay.lenses.components import components
     from interplay.lenses.image import image
     from interplay.lenses.tabular import tabular
     from interplay.lenses.text import text
@@ -54,6 +55,7 @@ __all__ = [
     "Surrogates",
     "ValueFunction",
     "__version__",
+    "components",
     "design",
     "explain",
     "explain_many",
@@ -72,6 +74,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # lenses are imported when first used: importing interplay stays light
+    if name == "components":
+        from interplay.lenses.components import components
+
+        return components
     if name == "text":
         from interplay.lenses.text import text
 
