@@ -1,0 +1,16 @@
+"""Which parts of a network can go, tested on prompts that the fit has not seen."""
+
+from interplay.actions.prune.checkpoint import Checkpoint, save_pruned
+from interplay.actions.prune.prune import prune
+from interplay.actions.prune.pruning import Choice, Contest, Difference, Pruning, across
+
+__all__ = [
+    "Checkpoint",
+    "Choice",
+    "Contest",
+    "Difference",
+    "Pruning",
+    "across",
+    "prune",
+    "save_pruned",
+]

@@ -1,0 +1,114 @@
+"""Values of masks, prompt by prompt, through the store: each is asked for once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from interplay.errors import BadInput
+from interplay.evaluate import Meter, OnEvent, Stop, Store, evaluate
+from interplay.value_function import BoolArray, FloatArray
+
+
+class Prunable(Protocol):
+    """What a value function must be able to do; that of :func:`interplay.components` can."""
+
+    features: tuple[str, ...]
+    targets: tuple[str, ...]
+    fingerprint: str
+    batch_size: int
+    prompts: Any
+
+    def __call__(self, masks: BoolArray, /) -> FloatArray: ...
+    def scores(self, masks: BoolArray) -> FloatArray: ...
+    def on(self, split: str) -> Any: ...
+
+
+def check_prunable(value_function: Callable[..., Any]) -> None:
+    """Raise BadInput where a value function knows no prompts and no test split."""
+    lacking = [
+        name
+        for name in ("features", "targets", "fingerprint", "prompts", "scores", "on")
+        if not hasattr(value_function, name)
+    ]
+    if lacking:
+        raise BadInput(
+            "prune compares choices on prompts that the fit has not seen: the value function must "
+            f"be one of interplay.components(...); this one lacks {', '.join(lacking)}"
+        )
+
+
+class PerPrompt:
+    """A value function of prunable kind whose targets are its prompts, each for every target."""
+
+    def __init__(self, inner: Prunable) -> None:
+        self.inner = inner
+        self.features, self.batch_size = inner.features, inner.batch_size
+        self.count, self.q = len(inner.prompts), len(inner.targets)
+        self.targets = tuple(
+            f"{target} of prompt {int(p)}" for p in inner.prompts for target in inner.targets
+        )
+        self.fingerprint = hashlib.sha256(f"prompts {inner.fingerprint}".encode()).hexdigest()[:32]
+
+    def __call__(self, masks: BoolArray, /) -> FloatArray:
+        found = np.asarray(self.inner.scores(masks)).reshape(len(masks), -1)
+        return found[:, 0] if found.shape[1] == 1 else found
+
+
+@dataclass
+class Scores:
+    """What was asked of a value function, within one budget.
+
+    Attributes
+    ----------
+    calls, reused, seconds
+        What it has cost so far.
+    stopped
+        Why no more is evaluated; None while there may be.
+    """
+
+    store: Store | None
+    meter: Meter
+    stop: Stop | None
+    on_event: OnEvent | None
+    calls: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+    _known: dict[tuple[str, bytes], FloatArray] = field(default_factory=dict)
+
+    def means(self, value_function: Prunable, masks: BoolArray) -> FloatArray | None:
+        """Return values ``(m, q)``, or None where the budget does not reach."""
+        return self._ask(value_function, value_function.fingerprint, masks)
+
+    def by_prompt(self, value_function: Prunable, masks: BoolArray) -> FloatArray | None:
+        """Return values of prompts ``(m, p, q)``, or None where the budget does not reach."""
+        each = PerPrompt(value_function)
+        found = self._ask(each, each.fingerprint, masks)
+        return None if found is None else found.reshape(len(masks), each.count, each.q)
+
+    def _ask(self, function: Any, fingerprint: str, masks: BoolArray) -> FloatArray | None:
+        keys = [(fingerprint, row.tobytes()) for row in np.packbits(masks, axis=1)]
+        new = [i for i, key in enumerate(keys) if key not in self._known]
+        if new and self.stopped is None:
+            found = evaluate(
+                function,
+                masks[new],
+                store=self.store,
+                fingerprint=fingerprint,
+                meter=self.meter,
+                stop=self.stop,
+                on_event=self.on_event,
+            )
+            self.calls, self.reused = self.calls + found.calls, self.reused + found.reused
+            self.seconds += found.seconds
+            self.stopped = found.stopped
+            for i, values in zip(new, found.values, strict=False):
+                self._known[keys[i]] = values
+        if any(key not in self._known for key in keys):
+            return None
+        return np.stack([self._known[key] for key in keys]).reshape(len(masks), -1)
