@@ -1,4 +1,4 @@
-"""What the package carries to show itself: a sentiment classifier and two reviews."""
+"""What the package carries to show itself: two small models, two reviews, a list of facts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,38 @@ def model_path() -> Path:
     True
     """
     return FOLDER / "sentiment"
+
+
+def language_model_path() -> Path:
+    """Return the folder of the embedded language model, in Hugging Face format.
+
+    It answers questions about lists of facts, in the form that its model card gives.
+
+    >>> (language_model_path() / "config.json").exists()
+    True
+    """
+    return FOLDER / "facts"
+
+
+def context() -> str:
+    """Return a list of facts, written for this package.
+
+    >>> context().count(".")
+    6
+    """
+    return (
+        "Mia is in the garden. Anna has the key. Rosa went to the office. Anna is in the kitchen. "
+        "The hat is with Mia. Leo is in the garden."
+    )
+
+
+def question() -> str:
+    """Return a question that takes two of the facts of ``context()`` to answer.
+
+    >>> question()
+    'Where is the key?'
+    """
+    return "Where is the key?"
 
 
 def short_review() -> str:
