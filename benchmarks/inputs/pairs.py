@@ -187,6 +187,8 @@ probability of the right answer, also where the model answers otherwise. 8 n log
 2^n masks where those are no more (up to 7 facts). An item counts where the largest interaction of
 two facts and more, by absolute value, is that of the two needed ones. `{SPEX}` is run where its
 design is smaller than all masks, `{PUBLISHED}` on the first {PUBLISHED_ITEMS} items of each kind;
-both are compared with `auto` on their items.
+both are compared with `auto` on their items. The published method keeps the largest terms as long
+as they hold less than 95 % of the energy; where the answer is yes under both facts only, two single
+facts and the pair have a third each, and the pair is what is dropped.
 
 {markdown(header, table)}"""
