@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import ssl
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 
 class Model(Protocol):
@@ -226,6 +228,7 @@ class Server:
         bills: bool = False,
         log: Path | None = None,
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.model, self.style, self.name, self.key = model, style or Style(), name, key
         self.latency, self.faults, self.retry_after, self.bills = (
@@ -234,7 +237,7 @@ class Server:
             retry_after,
             bills,
         )
-        self.log, self.port = log, port
+        self.log, self.port, self.tls = log, port, tls
         self.calls: list[Call] = []
         self.flying = self.most_flying = 0
         self.drift = 0.0
@@ -267,7 +270,7 @@ class Server:
         self._loop.close()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -292,6 +295,7 @@ class Server:
                 head = (start + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.split("\r\n")
                 method, path, _ = first.split(" ")
+                path = urlsplit(path).path  # a proxy is asked for the whole address
                 pairs = (line.split(": ", 1) for line in lines if ": " in line)
                 headers = {name.lower(): value for name, value in pairs}
                 raw = await reader.readexactly(int(headers.get("content-length", 0)))

@@ -10,6 +10,8 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra
 from interplay.models.openai_server.batch import Batch, Outcome, Request
@@ -41,7 +43,8 @@ class Connection:
         self._thread.start()
         https = options.base_url.startswith("https:")
         # plain http has no certificates, and reading the system's takes a quarter of a second
-        self._trust = httpx2.create_ssl_context() if https else False
+        self._trust = httpx2.create_ssl_context() if https else None
+        self._direct = not _proxied(options.base_url)
         self._all: list[Any] = []
         self._free: list[Any] = []
         self.close = weakref.finalize(self, _close, self.loop, self._thread, self._all)
@@ -89,13 +92,16 @@ class Connection:
         """
         import httpx2
 
+        from interplay.models.openai_server.wire import OneConnection
+
         if self._free:
             return self._free.pop()
         options = self.options
         client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(options.read_timeout, connect=options.connect_timeout),
             limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
-            verify=self._trust,
+            verify=self._trust or False,
+            transport=OneConnection(self._trust) if self._direct else None,
         )
         self._all.append(client)
         return client
@@ -157,6 +163,14 @@ class Connection:
                 billed=True,
             )
         return data
+
+
+def _proxied(url: str) -> bool:
+    """Whether the environment names a proxy for an address."""
+    parts = urlsplit(url)
+    named = getproxies()
+    through = parts.scheme in named or "all" in named
+    return through and not proxy_bypass(parts.hostname or "")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
