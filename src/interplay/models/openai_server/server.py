@@ -46,7 +46,7 @@ from interplay.models.openai_server.reading import (
 from interplay.models.openai_server.tokenizing import digest, ids_of, load
 
 # One batch of the evaluation loop is many rounds of requests: its last round waits for stragglers.
-ROUNDS_PER_BATCH = 16
+ROUNDS_PER_BATCH = 32
 # The next prompts may take more tokens for their bytes than those so far.
 MARGIN = 1.1
 
