@@ -27,6 +27,7 @@ from interplay.value_function import Measured, ValueFunction
 from interplay.version import __version__
 
 if TYPE_CHECKING:
+    from interplay.actions.prune import prune
     from interplay.lenses.components import components
     from interplay.lenses.image import image
     from interplay.lenses.tabular import tabular
@@ -64,6 +65,7 @@ __all__ = [
     "image",
     "interruptible",
     "load",
+    "prune",
     "read_recording",
     "replay",
     "tabular",
@@ -78,6 +80,10 @@ def __getattr__(name: str) -> Any:
         from interplay.lenses.components import components
 
         return components
+    if name == "prune":
+        from interplay.actions.prune import prune
+
+        return prune
     if name == "text":
         from interplay.lenses.text import text
 

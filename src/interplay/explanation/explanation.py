@@ -204,8 +204,16 @@ class Explanation:
             "config": dict(self.config),
             "notes": list(self.run_notes),
             "sample": asdict(self.sample),
-            "targets": [finding.to_dict() for finding in findings],
+            "targets": [finding.to_dict() | self._network(finding) for finding in findings],
         }
+
+    def _network(self, finding: Finding) -> dict[str, Any]:
+        """How the parts of a network act together, for who reads the JSON; nothing for the rest."""
+        if self.subject.get("kind") != "components":
+            return {}
+        from interplay.lenses.components.energy import layers_of, picture
+
+        return {"network": picture(finding.spectrum, layers_of(self.subject["parts"])).to_dict()}
 
     def save(self, path: str | Path) -> Path:
         """Write ``path`` (JSON: results, evidence, report), and the arrays beside it.

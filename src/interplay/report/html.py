@@ -20,6 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 SUBJECTS = {
     "text": "subject_text.html",
     "image": "subject_image.html",
+    "components": "subject_components.html",
     "callable": "subject_callable.html",
 }
 """How the features themselves are drawn, by the kind of subject: one template for each."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from interplay.errors import BadInput
 from interplay.report.drawing import Drawing, drawing
+from interplay.report.network import NetworkDrawing, network_drawing
 from interplay.report.numbers import Scale, count, duration, elide, percent
 
 FORMAT = "interplay.run"
@@ -125,10 +126,13 @@ class Reading:
     @cached_property
     def kind(self) -> str:
         """``"text"`` where the subject is a text that says where its units are; ``"image"`` where
-        it is a picture that says where its regions are; ``"callable"``.
+        it is a picture that says where its regions are; ``"components"`` where it is a network that
+        says where its parts are; ``"callable"``.
         """
         if self.drawing is not None:
             return "image"
+        if self.network is not None:
+            return "components"
         if self.subject.get("kind") != "text":
             return "callable"
         text, spans = self.subject.get("text"), self.subject.get("spans")
@@ -146,6 +150,13 @@ class Reading:
             return None
         caption, spans = str(self.subject.get("caption")), self.subject.get("spans") or []
         return found if _in_order(spans, len(caption)) else None
+
+    @cached_property
+    def network(self) -> NetworkDrawing | None:
+        """What is drawn of a network, with how its parts act; None for every other subject."""
+        if self.subject.get("kind") != "components":
+            return None
+        return network_drawing(self.subject, self.found)
 
     @property
     def noun(self) -> str:
@@ -437,6 +448,7 @@ class Reading:
             ("units", subject.get("units") if self.kind == "image" else None),
             ("captions", " · ".join(map(str, subject.get("captions") or []))),
             (f"ablated {self.noun}s become", subject.get("mask")),
+            *(self.network.configuration if self.network else ()),
             ("budget", config.get("budget")),
             (
                 "method",

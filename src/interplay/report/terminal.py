@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from interplay.report import network_terminal
 from interplay.report.numbers import elide, percent
 from interplay.report.reading import Reading, Row
 
@@ -68,6 +69,8 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
     if colours and run.kind == "text" and len(run.subject["text"]) <= SHOWN_TEXT:
         console.print(coloured(run))
         console.print()
+    if run.network is not None:
+        network_terminal.show(run, run.network, console)
     _strongest(run, console)
     if run.together:
         console.print(Text("What acts together, beyond the sum of its parts", "bold"))

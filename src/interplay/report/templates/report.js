@@ -62,7 +62,8 @@
   }
 
   function arcs(i, found) {
-    if (!subject.matches(".text")) return;
+    const grid = subject.matches(".grid");
+    if (!grid && !subject.matches(".text")) return;
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("class", "arcs");
     svg.setAttribute("aria-hidden", "true");
@@ -71,6 +72,8 @@
       const box = unit.getClientRects()[0];
       return [box.left + box.width / 2 - frame.left, box.top - frame.top];
     };
+    // a curve downwards leaves a cell at its lower edge
+    const half = (k, bend) => (bend > 0 ? units[k].getBoundingClientRect().height : 0);
     const [x, y] = top(units[i]);
     const drawn = new Set();
     for (const term of found) for (const j of term.f) {
@@ -79,7 +82,11 @@
       const [u, v] = top(units[j]);
       const lift = Math.min(y, v) - Math.min(70, 14 + Math.hypot(u - x, v - y) / 5);
       const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      path.setAttribute("d", `M${x} ${y}C${x} ${lift} ${u} ${lift} ${u} ${v}`);
+      // across layers the curve hangs between the rows, within one it stands above it
+      const bend = (v - y) / 2;
+      path.setAttribute("d", grid && Math.abs(bend) > 4
+        ? `M${x} ${y + half(i, bend)}C${x} ${y + bend} ${u} ${v - bend} ${u} ${v + half(j, -bend)}`
+        : `M${x} ${y}C${x} ${lift} ${u} ${lift} ${u} ${v}`);
       path.setAttribute("stroke-width", 1.2 + 3 * term.weight);
       if (!term.raises) path.setAttribute("class", "down");
       svg.append(path);
@@ -137,6 +144,23 @@
     units[active].focus();
   }
 
+  // the nearest part in the layer above or below
+  function across(step) {
+    const place = (unit) => {
+      const [row, column] = unit.style.gridArea.split("/").map(Number);
+      return [row, column];
+    };
+    const [row, column] = place(units[active]);
+    let best = null;
+    let least = Infinity;
+    units.forEach((unit, i) => {
+      const [r, c] = place(unit);
+      const far = 1000 * (r - row) * step + Math.abs(c - column);
+      if ((r - row) * step > 0 && far < least) [best, least] = [i, far];
+    });
+    go(best ?? active);
+  }
+
   const unitOf = (event) => event.target.closest("[data-i]");
   subject.addEventListener("pointerover", (event) => {
     const unit = unitOf(event);
@@ -157,7 +181,9 @@
       ArrowRight: backwards ? -1 : 1, ArrowLeft: backwards ? 1 : -1, ArrowDown: 1, ArrowUp: -1,
       Home: -Infinity, End: Infinity,
     };
-    if (event.key in steps) go(active + steps[event.key]);
+    if (subject.matches(".grid") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      across(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key in steps) go(active + steps[event.key]);
     else if (event.key === "Enter" || event.key === " ") pin(active);
     else return;
     event.preventDefault();
