@@ -14,7 +14,7 @@ from scripts.demo_facts.items import held_out_items
 
 def item(found: int | None, minimum: int | None, **other: Any) -> dict[str, Any]:
     return {
-        "kind": "negation", "n": 6, "wrong": True, "before": 0.5, "found": found,
+        "kind": "negation", "needs_both": True, "n": 6, "wrong": True, "before": 0.5, "found": found,
         "after": None if found is None else -0.25, "minimum": minimum, "proved": found == 1,
         "calls": 7, "explained": 24, "faithfulness": 0.9, "question": "?", "removed": [], **other,
     }  # fmt: skip
@@ -30,8 +30,8 @@ def test_flips_are_judged_by_their_size_and_number() -> None:
     assert not flip.judged([item(3, 1)]).met
     assert not flip.judged([item(1, 1), item(None, 1)]).met
     page = flip.report([row])
-    assert "| negation | 6 | wrong | 0.50 | -0.25 | 1 (proved) | 1 | 24 + 7 |" in page
-    assert "| negation | 6 | wrong | 0.50 |  | none | none | 24 + 7 |" in page
+    assert "| negation | 6 | both | wrong | 0.50 | -0.25 | 1 (proved) | 1 | 24 + 7 |" in page
+    assert "| negation | 6 | both | wrong | 0.50 |  | none | none | 24 + 7 |" in page
 
 
 def test_answers_that_are_compared() -> None:
