@@ -126,6 +126,12 @@ class NetworkDrawing:
         return [i for i in range(1, len(self.cells)) if self.cells[i].row != self.cells[i - 1].row]
 
     @property
+    def starts(self) -> list[tuple[int, str]]:
+        """Where layers begin among the features, and their names; of many layers not all."""
+        found = [(i, self.layer(self.cells[i].row)) for i in (0, *self.boundaries)]
+        return found[:: -(-len(found) // 12)]
+
+    @property
     def configuration(self) -> list[tuple[str, Any]]:
         """What was set, as name and value."""
         subject = self.subject
