@@ -15,7 +15,17 @@ COMMANDS = sorted(name for name in app if not name.startswith("-"))
 
 
 def test_there_are_the_commands_of_this_version() -> None:
-    assert COMMANDS == ["demo", "explain", "fit", "flip", "replay", "report", "runs"]
+    assert COMMANDS == [
+        "components",
+        "demo",
+        "explain",
+        "fit",
+        "flip",
+        "prune",
+        "replay",
+        "report",
+        "runs",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from interplay.cli.components import components
 from interplay.cli.demo import demo
 from interplay.cli.explain import explain
 from interplay.cli.fit import fit
 from interplay.cli.flip import flip
+from interplay.cli.prune import prune
 from interplay.cli.replay import replay
 from interplay.cli.report import report
 from interplay.cli.runs import runs
@@ -27,7 +29,7 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (demo, explain, fit, flip, report, replay, runs):
+for command in (components, demo, explain, fit, flip, prune, report, replay, runs):
     app.command(command)
 
 

@@ -67,3 +67,14 @@ def long_review() -> str:
     411
     """
     return (FOLDER / "long_review.txt").read_text("utf-8").strip()
+
+
+def questions() -> Path:
+    """Return the file of 60 questions about facts, with choices, for the embedded language model.
+
+    One JSON object a line: what the model reads, the choices, and which of them is right.
+
+    >>> len(questions().read_text("utf-8").splitlines())
+    60
+    """
+    return FOLDER / "questions.jsonl"

@@ -7,7 +7,7 @@ from typing import Any
 
 from interplay.errors import BadInput
 
-KINDS = ("text", "image")
+KINDS = ("text", "image", "components")
 """Kinds of subjects whose value functions can be made from a run file alone."""
 
 
@@ -40,6 +40,10 @@ def value_function_of(
             f"{'plain callable' if kind in (None, 'callable') else f'value function of a {kind}'} "
             "cannot be made from the file: pass the value function"
         )
+    if kind == "components":
+        from interplay.lenses.components.lens import remade as network_remade
+
+        return network_remade(subject, targets, **changes)
     given = subject.get("arguments")
     if given is None and kind == "text" and "response" in subject:
         raise BadInput(
@@ -50,6 +54,10 @@ def value_function_of(
         from interplay.lenses.image import remade
 
         return remade(subject, targets, **changes)
+    if kind == "components":
+        from interplay.lenses.components.lens import remade as remade_components
+
+        return remade_components(subject, targets, **changes)
     arguments: dict[str, Any] = {
         "model": str(subject["model"]),
         "target": list(targets),

@@ -74,7 +74,7 @@ def _score(task: Any, prompt: int, readings: list[Any], outputs: list[Any], targ
 
     if task.kind == "classification":
         return _margin(outputs[0].flatten(), int(readings[0].wanted[0]))
-    if task.kind == "multiple_choice" and task.score == "letter":
+    if task.kind == "multiple_choice" and task.score in ("letter", "token"):
         item = task.items[prompt]
         letters = torch.from_numpy(readings[0].wanted).to(outputs[0].device)
         return _margin(outputs[0][0, letters][: len(item.choices)], item.right)

@@ -20,8 +20,10 @@ from interplay.lenses.components.task import (
     Reading,
     Task,
     check_split,
+    json_lines,
     judged,
     metrics,
+    read_text,
 )
 from interplay.lenses.components.tasks import (
     check_readings,
@@ -32,10 +34,11 @@ from interplay.models.language import Prompt
 from interplay.value_function import FloatArray
 
 LETTERS = string.ascii_uppercase
-SCORES = ("letter", "answer", "answer:mean")
+SCORES = ("letter", "token", "answer", "answer:mean")
 HEADER = ("question", "A", "B", "C", "D", "answer")
 TEMPLATES = {
     "letter": "{question}\n{choices}\nAnswer:",
+    "token": "Question: {question}\nAnswer:",
     "answer": "Question: {question}\nAnswer:",
     "answer:mean": "Question: {question}\nAnswer:",
 }
@@ -129,7 +132,9 @@ class ChoiceTask(Task):
         return "".join(told) + self._asked(item)
 
     def questions(self, network: Network) -> Questions:
-        return self._by_letter(network) if self.score == "letter" else self._by_answer(network)
+        if self.score in ("letter", "token"):
+            return self._by_token(network)
+        return self._by_answer(network)
 
     def _asked(self, item: Item) -> str:
         if self.score != "letter":
@@ -140,29 +145,31 @@ class ChoiceTask(Task):
     def _answer(self, item: Item) -> str:
         return LETTERS[item.right] if self.score == "letter" else item.choices[item.right]
 
-    def _by_letter(self, network: Network) -> Questions:
+    def _by_token(self, network: Network) -> Questions:
+        """Each question once: the letters, or the first tokens of the answers, at its end."""
         model = network.language_model()
         most = max(len(item.choices) for item in self.items)
+        letters = self.score == "letter"
         queries = model.read([Prompt.plain(self.prompt(item)) for item in self.items])
-        letters = LETTERS[:most]
-        first = [model.fix(queries[0], f" {letter}").ids[0] for letter in letters]
-        if len(set(first)) < most:
-            same = next(i for i in range(most) if first.index(first[i]) < i)
-            raise BadInput(
-                f"answers {letters[first.index(first[same])]!r} and {letters[same]!r} begin with "
-                f"the same token {model.tokenizer.decode([first[same]])!r} after this prompt, so "
-                "that it cannot tell them apart; score whole answers, score='answer'"
+        readings = []
+        for i, (item, query) in enumerate(zip(self.items, queries, strict=True)):
+            names = LETTERS[: len(item.choices)] if letters else item.choices
+            tails = [model.fix(query, f" {name}").ids for name in names]
+            # where a space is a token of its own it belongs to the prompt
+            longest = max(map(len, tails))
+            shared = next(
+                (k for k in range(longest) if len({one[: k + 1] for one in tails}) > 1), longest
             )
-        wanted = np.array(first, dtype=np.int64)
-        readings = [
-            Reading(
-                {"input_ids": np.array(query.ids, dtype=np.int64)},  # type: ignore[union-attr]
-                i,
-                np.array([len(query.ids) - 1]),  # type: ignore[union-attr]
-                wanted,
-            )
-            for i, query in enumerate(queries)
-        ]
+            first = [one[shared] if len(one) > shared else -1 for one in tails]
+            if len(set(first)) < len(first) or -1 in first or (shared > 1 and not letters):
+                raise BadInput(
+                    f"answers of question {i} begin with the same token after this prompt, so that "
+                    f"it cannot tell them apart: {', '.join(map(repr, names))}; score whole "
+                    "answers, score='answer'"
+                )
+            ids = np.array([*query.ids, *tails[0][:shared]], dtype=np.int64)  # type: ignore[union-attr]
+            wanted = np.array(first + first[:1] * (most - len(first)), dtype=np.int64)
+            readings.append(Reading({"input_ids": ids}, i, np.array([len(ids) - 1]), wanted))
         check_readings(network, readings)
         items, kinds = self.items, self.metrics
 
@@ -170,7 +177,7 @@ class ChoiceTask(Task):
             item = items[prompt]
             return judged(numbers[:, 0, : len(item.choices)], item.right, kinds)
 
-        return Questions(tuple(readings), _logits_of_letters, combine)
+        return Questions(tuple(readings), _logits_of_tokens, combine)
 
     def _by_answer(self, network: Network) -> Questions:
         model = network.language_model()
@@ -195,17 +202,17 @@ class ChoiceTask(Task):
         return Questions(tuple(readings), sums_of_logprobs, combine)
 
 
-def _logits_of_letters(readings: Sequence[Reading], logits: Any) -> FloatArray:
+def _logits_of_tokens(readings: Sequence[Reading], logits: Any) -> FloatArray:
     import torch
 
-    first = readings[0].wanted
-    assert first is not None  # every question has the same letters
-    chosen: FloatArray = logits[:, torch.from_numpy(first).to(logits.device)].double().cpu().numpy()
-    return chosen
+    wanted = np.stack([one.wanted for one in readings if one.wanted is not None])
+    chosen = logits.gather(1, torch.from_numpy(wanted).to(logits.device))
+    numbers: FloatArray = chosen.double().cpu().numpy()
+    return numbers
 
 
 def read_items(given: Any, what: str) -> list[Item]:
-    """Return items from a CSV file in MMLU's layout, or from mappings.
+    """Return items from a CSV file in MMLU's layout, a file of JSON lines, or from mappings.
 
     Raises
     ------
@@ -222,12 +229,9 @@ def read_items(given: Any, what: str) -> list[Item]:
 
 
 def _rows(path: Path) -> list[tuple[str, Any]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: {error}; convert it first") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    text = read_text(path)
+    if path.suffix == ".jsonl":
+        return [(f"{path}, question {i}", row) for i, row in enumerate(json_lines(path, text), 1)]
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = list(reader.fieldnames or [])
     if not {"question", "A", "B", "answer"} <= set(columns):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from interplay.errors import BadInput, unknown
-from interplay.lenses.components.task import Task
+from interplay.lenses.components.task import Task, json_lines, read_text
 
 FORMS = (
-    "mmlu:FILE.csv",
+    "mmlu:FILE.csv (or .jsonl)",
     "classification:FILE.tsv",
     "perplexity:FILE.txt",
     "response:FILE.jsonl",
@@ -76,7 +75,7 @@ def parse_task(task: str, **options: Any) -> Task:
 
 def read_classification(path: Path, **options: Any) -> Task:
     """Return a task from lines of label, tab, text."""
-    rows = list(csv.reader(io.StringIO(_text(path), newline=""), "excel-tab", quoting=3))
+    rows = list(csv.reader(io.StringIO(read_text(path), newline=""), "excel-tab", quoting=3))
     inputs, labels = [], []
     for number, row in enumerate(rows, 1):
         if not row:
@@ -92,25 +91,19 @@ def read_classification(path: Path, **options: Any) -> Task:
 
 def read_perplexity(path: Path, **options: Any) -> Task:
     """Return a task from a text."""
-    return _from(path, options, Task.perplexity(_text(path), **options))
+    return _from(path, options, Task.perplexity(read_text(path), **options))
 
 
 def read_responses(path: Path, **options: Any) -> Task:
     """Return a task from JSON lines with ``prompt`` and ``response``."""
     prompts, responses = [], []
-    for number, line in enumerate(_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{path}, line {number} is not JSON: {error}") from error
+    for number, content in enumerate(json_lines(path, read_text(path)), 1):
         if not isinstance(content, dict) or not all(
             isinstance(content.get(name), str) for name in ("prompt", "response")
         ):
             raise BadInput(
-                f'{path}, line {number} must be {{"prompt": "...", "response": "..."}}; got '
-                f"{line[:60]!r}"
+                f'{path}, prompt {number} must be {{"prompt": "...", "response": "..."}}; got '
+                f"{str(content)[:60]}"
             )
         prompts.append(content["prompt"])
         responses.append(content["response"])
@@ -122,12 +115,3 @@ def _from(path: Path, options: Mapping[str, Any], task: Task) -> Task:
         name: list(value) if isinstance(value, tuple) else value for name, value in options.items()
     }
     return replace(task, arguments={"file": str(path), **told})
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: {error}; convert it first") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -200,15 +201,16 @@ class Task(ABC):
 
         Parameters
         ----------
-        items : path of a CSV file in MMLU's layout, or sequence of mappings
+        items : path of a CSV file in MMLU's layout or of JSON lines, or sequence of mappings
             With ``question``, ``A``, ``B``, ``C``, ``D`` and ``answer`` (a letter); or mappings
             with ``question``, ``choices`` and ``answer`` (a letter, or a number from 0 on).
         metric : str or sequence
             ``"accuracy"`` (the share of questions whose right answer is the most probable), and
             ``"margin"`` (its log-probability minus that of the best wrong one).
         score : str
-            ``"letter"``: the probability of the answer's letter after ``Answer:``; ``"answer"``:
-            of the whole answer, for which the choices are not listed; ``"answer:mean"``: per token.
+            ``"letter"``: the probability of the answer's letter after ``Answer:``; where choices
+            are not listed ``"answer"``: of the whole answer, ``"answer:mean"``: per token, or
+            ``"token"``: of its first token, which costs one reading for each question.
         template : str, optional
             How a question is asked, with ``{question}`` and, for letters, ``{choices}``.
         examples : as items
@@ -347,3 +349,24 @@ def check_split(size: int, share: float, seed: int, what: str) -> None:
         raise BadInput(f"share, the part of the prompts to fit on, must be in (0, 1); got {share}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text: {error}; convert it first") from error
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+
+
+def json_lines(path: Path, text: str) -> Iterator[Any]:
+    """Yield what the lines of a file of JSON lines hold; empty lines are left out."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{path}, line {number} is not JSON: {error}") from error
