@@ -91,9 +91,9 @@ class Group:
                 "cannot be ablated one by one there; name other modules by hand, parts=[Site(...)]"
             )
         shape = x.shape
-        x = x.view(rows, -1, shape[-1])  # some networks lay all rows in one
+        x = x.reshape(rows, -1, shape[-1])  # some networks lay all rows in one
         if self.directed:
-            return self._without_directions(x, keep, donor).view(shape)
+            return self._without_directions(x, keep, donor).reshape(shape)
         if len(self.sites) == 1 and self.sites[0].columns is None:
             scale = keep[:, :, None]
         else:
@@ -104,10 +104,10 @@ class Group:
                 scale = scale * (self.total / kept.clamp(min=1))
             scale = scale[:, None, :]
         if donor is None:
-            return (x * scale).view(shape)
+            return (x * scale).reshape(shape)
         if donor.ndim == 1:
-            return torch.addcmul((1 - scale) * donor, x, scale).view(shape)
-        return torch.lerp(donor, x, scale.expand_as(x)).view(shape)
+            return torch.addcmul((1 - scale) * donor, x, scale).reshape(shape)
+        return torch.lerp(donor, x, scale.expand_as(x)).reshape(shape)
 
     def _without_directions(self, x: Tensor, keep: Tensor, donor: Tensor) -> Tensor:
         coefficients = self.signal(x)

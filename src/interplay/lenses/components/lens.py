@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -158,8 +159,8 @@ def _parts(
     module: Any, parts: Any, projection: str | None, heads: int | None
 ) -> tuple[Anatomy | None, tuple[Part, ...], tuple[Site, ...]]:
     """Return the anatomy, where it is known, the parts, and where they are."""
-    by_hand = not isinstance(parts, str) and all(isinstance(one, Site) for one in parts)
-    if by_hand and parts:
+    several = isinstance(parts, Sequence) and not isinstance(parts, str) and len(parts) > 0
+    if several and all(isinstance(one, Site) for one in parts):
         try:
             known = anatomy(module, projection=projection, heads=heads)
         except BadInput:
@@ -174,8 +175,6 @@ def _parts(
 
 def _placed(site: Site, known: Anatomy | None) -> Site:
     """A site with the layer that its module lies in, where that can be seen."""
-    from dataclasses import replace
-
     if site.layer >= 0 or known is None:
         return site
     layer = next(
@@ -184,7 +183,9 @@ def _placed(site: Site, known: Anatomy | None) -> Site:
     return replace(site, layer=layer)
 
 
-def remade(subject: Mapping[str, Any], targets: Sequence[str], **changes: Any) -> Any:
+def remade(
+    subject: Mapping[str, Any], targets: Sequence[str], **changes: Any
+) -> ComponentValueFunction:
     """Make the value function of a run again from the ``subject`` in the run's file.
 
     ``changes`` are arguments of :func:`components` that shall be others than the run's.
