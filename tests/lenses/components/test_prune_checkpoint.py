@@ -17,7 +17,7 @@ from interplay.lenses.components import Site, Task, components
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from networks import FAMILIES, logits, network, prompts  # noqa: E402
+from networks import FAMILIES, logits, network, prompts
 
 
 def task(family: str) -> Task:
@@ -61,7 +61,7 @@ def test_heads_of_every_family(family, tmp_path):
     assert bool(found.removed) == apart, found.how
     assert (found.parameters[1] < found.parameters[0]) == apart
     if not apart:
-        assert "zeroed only" in found.how and "in one matrix" in found.how or "width" in found.how
+        assert ("zeroed only" in found.how and "in one matrix" in found.how) or "width" in found.how
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,16 @@ def test_other_ablations_and_parts(family, parts, options, tmp_path):
     found = save_pruned(value, halved(value), tmp_path / "pruned")
     assert found.difference <= 1e-5
     if parts == "layers":
-        assert found.removed == 1 and "1 of 3 layers are taken out" in found.how
+        assert found.removed == 1
+        assert "1 of 3 layers are taken out" in found.how
 
 
 def test_neurons_by_hand(tmp_path):
     sites = [Site("model.layers.1.mlp.down_proj", columns=(i, i + 6)) for i in range(0, 48, 6)]
     value = parted("llama", sites)
     found = save_pruned(value, halved(value), tmp_path / "pruned")
-    assert found.difference <= 1e-5 and found.removed == 0
+    assert found.difference <= 1e-5
+    assert found.removed == 0
 
 
 def test_the_fullest_layer_decides(tmp_path):
@@ -101,13 +103,16 @@ def test_the_fullest_layer_decides(tmp_path):
     found = save_pruned(value, mask, tmp_path / "pruned")
     # 3, 2 and 2 of 4 are kept: 3 do not divide the width, which these configurations want
     config = json.loads((tmp_path / "pruned" / "config.json").read_text())
-    assert config["num_attention_heads"] in (3, 4) and found.difference <= 1e-5
+    assert config["num_attention_heads"] in (3, 4)
+    assert found.difference <= 1e-5
     mask[[1]] = False
     found = save_pruned(value, mask, tmp_path / "two")
     assert json.loads((tmp_path / "two" / "config.json").read_text())["num_attention_heads"] == 2
-    assert found.removed == 6 and found.sentence.startswith("6 of 12 heads are taken out")
+    assert found.removed == 6
+    assert found.sentence.startswith("6 of 12 heads are taken out")
     zeroed = save_pruned(value, mask, tmp_path / "zeroed", remove=False)
-    assert zeroed.removed == 0 and zeroed.parameters[0] == zeroed.parameters[1]
+    assert zeroed.removed == 0
+    assert zeroed.parameters[0] == zeroed.parameters[1]
 
 
 def test_it_loads_without_this_package(tmp_path):
@@ -154,7 +159,8 @@ def test_pruning_saves_its_choice(tmp_path):
     contest = found.contests[0]
     assert "attribution-patching" in contest.choices
     saved = found.save(tmp_path / "pruned")
-    assert saved.removed == 6 and saved.kept == found.kept
+    assert saved.removed == 6
+    assert saved.kept == found.kept
     assert found.save(tmp_path / "more", keep=0.75).kept == tuple(
         found.features[i] for i in found.contests[1].best.kept
     )
@@ -199,15 +205,16 @@ def test_what_cannot_be_saved_is_refused(tmp_path):
     with pytest.raises(ip.BadInput, match="exists; name another folder"):
         save_pruned(value, mask, taken)
     save_pruned(value, mask, taken, force=True)
-    assert (taken / "mine.txt").read_text() == "mine" and (taken / "config.json").exists()
+    assert (taken / "mine.txt").read_text() == "mine"
+    assert (taken / "config.json").exists()
     with pytest.raises(ip.BadInput, match="no such folder"):
         save_pruned(value, mask, tmp_path / "no" / "where")
     with pytest.raises(ip.BadInput, match="no weights can do"):
         save_pruned(parted("gpt2", ablation="resample"), mask, tmp_path / "a")
     with pytest.raises(ip.BadInput, match=r"has none; explain and prune with ablation='zero'"):
         save_pruned(parted("mistral", ablation="mean"), mask, tmp_path / "b")
+    layers = parted("llama", "layers")
     with pytest.raises(ip.BadInput, match="no layer would be left"):
-        layers = parted("llama", "layers")
         save_pruned(layers, np.zeros(3, dtype=bool), tmp_path / "c")
     directions = [
         Site("transformer.h.1.mlp", at="output", directions=np.eye(32)[i : i + 1], name=f"d{i}")

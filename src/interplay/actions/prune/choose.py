@@ -153,6 +153,22 @@ def by_program(
     return np.array(best.mask), best.optimal
 
 
+def swapped(mask: BoolArray, room: Room) -> BoolArray:
+    """Return the masks that one swap of a kept part for another makes, ``(s, n)``."""
+    pairs = [
+        (i, j)
+        for members, _ in room.quotas
+        for i in members
+        if mask[i]
+        for j in members
+        if not mask[j]
+    ]
+    near = np.repeat(mask[None], len(pairs), axis=0)
+    for row, (out, come) in enumerate(pairs):
+        near[row, out], near[row, come] = False, True
+    return near
+
+
 def draws_of(
     spectrum: Spectrum, evaluations: Recording, values: FloatArray, seed: int
 ) -> FloatArray:
@@ -197,19 +213,9 @@ def _by_swaps(spectrum: Spectrum, room: Room, draws: FloatArray | None, seed: in
         mask = room.best(singles if start == 0 else rng.random(room.n))
         now = float(worth(mask[None])[0])
         while True:
-            swaps = [
-                (i, j)
-                for members, _ in room.quotas
-                for i in members
-                if mask[i]
-                for j in members
-                if not mask[j]
-            ]
-            if not swaps:
+            near = swapped(mask, room)
+            if not len(near):
                 break
-            near = np.repeat(mask[None], len(swaps), axis=0)
-            out, come = np.array(swaps).T
-            near[np.arange(len(swaps)), out], near[np.arange(len(swaps)), come] = False, True
             values = worth(near)
             top = int(values.argmax())
             if values[top] <= now + 1e-12 * (1 + abs(now)):

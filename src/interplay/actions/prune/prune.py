@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from interplay.actions.explained import Explained, check_same
-from interplay.actions.prune.choose import Room, by_program, draws_of, rooms
+from interplay.actions.prune.choose import Room, by_program, draws_of, rooms, swapped
 from interplay.actions.prune.gradients import gate_gradients
 from interplay.actions.prune.pruning import METHODS, Choice, Contest, Pruning, differences, interval
 from interplay.actions.prune.removal import queries_of_group
@@ -34,6 +34,7 @@ def prune(
     robust: bool = False,
     even: bool = False,
     target: str | None = None,
+    verify: int | None = None,
     random: int | None = None,
     budget: int | str | Budget | None = None,
     store: str | Path | None = None,
@@ -44,8 +45,9 @@ def prune(
     """Choose the parts of a network to keep for a task, and test the choice on unseen prompts.
 
     The choice is the set of the highest prediction of the explanation's spectrum, by integer
-    programming. It and its rivals are then evaluated for real: every method chooses by the train
-    prompts alone, and is judged on the test prompts.
+    programming; then a few swaps, those that the spectrum thinks best, are tried on the train
+    prompts. It and its rivals are evaluated for real: every method chooses by the train prompts
+    alone, and is judged on the test prompts.
 
     Parameters
     ----------
@@ -66,6 +68,9 @@ def prune(
         search. All methods are held to it.
     target
         which of the explanation's targets; default: the one that it shows.
+    verify
+        so many swaps of a kept part for another are tried by real calls on the train prompts, for
+        each ``keep``; default two for each part, 0 for none.
     random
         N of best-of-N random: so many fresh random sets of the size are evaluated for each
         ``keep``, the best on the train prompts is tested. Default: as many as the explanation was
@@ -127,7 +132,8 @@ def prune(
                 f"budget={str(spend)!r} is too small: {scores.stopped} before the whole network "
                 "was evaluated"
             )
-        chooser = _Chooser(shown, judge, wanted, robust, count, int(seed))
+        swaps = _swaps(verify, n)
+        chooser = _Chooser(shown, judge, wanted, robust, count, swaps, int(seed))
         contests = chooser.contests(room_list)
     return Pruning(
         target=shown.target_name,
@@ -197,8 +203,10 @@ class _Chooser:
         wanted: tuple[str, ...],
         robust: bool,
         count: int,
+        swaps: int,
         seed: int,
     ) -> None:
+        self.swaps = swaps
         self.shown, self.judge, self.wanted = shown, judge, wanted
         self.robust, self.count, self.seed = robust, count, seed
         self.n = len(shown.features)
@@ -272,8 +280,43 @@ class _Chooser:
             draws=self._draws if method == "robust" else None,
             seed=self.seed,
         )
-        predicted = float(self.shown.spectrum.predict(mask[None])[0])
-        return self.judge.choice(method, mask, predicted=predicted, proved=proved)
+        found, tried = self._improved(mask, room)
+        return self.judge.choice(
+            method,
+            found,
+            predicted=float(self.shown.spectrum.predict(found[None])[0]),
+            proved=proved and bool((found == mask).all()),
+            tried=tried,
+        )
+
+    def _improved(self, mask: BoolArray, room: Room) -> tuple[BoolArray, int]:
+        """Return the best mask that swaps lead to, on the train prompts, and how many were tried.
+
+        The likeliest swaps come first, a batch at a time; a batch that holds a better mask moves
+        there. Where the budget ends, what was the best so far stays.
+        """
+        measured = self.judge.on_train(mask[None])
+        if measured is None or not self.swaps:
+            return mask, 0
+        best, value = mask, float(measured[0])
+        seen = {mask.tobytes()}
+        left, batch = self.swaps, max(8, -(-self.swaps // 4))
+        while left > 0:
+            near = swapped(best, room)
+            near = near[[row.tobytes() not in seen for row in near]]
+            if not len(near):
+                break
+            order = np.argsort(-self.shown.spectrum.predict(near), kind="stable")
+            chosen = near[order[: min(batch, left)]]
+            values = self.judge.on_train(chosen)
+            if values is None:
+                break
+            seen |= {row.tobytes() for row in chosen}
+            left -= len(chosen)
+            top = int(values.argmax())
+            if values[top] > value + 1e-12 * (1 + abs(value)):
+                best, value = chosen[top], float(values[top])
+        return best, self.swaps - left
 
     def _by_chance(self, room: Room) -> Choice | None:
         masks = room.random(np.random.default_rng([self.seed, 6, room.size]), self.count)
@@ -373,6 +416,14 @@ def _layers(function: Any) -> tuple[list[int], list[int] | None]:
     if each == 1:
         return layers, None
     return layers, [part.layer * 10**6 + part.index // each for part in parts]
+
+
+def _swaps(verify: int | None, n: int) -> int:
+    if verify is None:
+        return 2 * n
+    if isinstance(verify, bool) or not isinstance(verify, int | np.integer) or verify < 0:
+        raise BadInput(f"verify must be a whole number of swaps, 0 or more; got {verify!r}")
+    return int(verify)
 
 
 def _count(random: int | None, explanation: Any) -> int:

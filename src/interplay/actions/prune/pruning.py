@@ -20,7 +20,7 @@ FORMAT: Final = "interplay.pruning"
 VERSION: Final = 1
 
 METHODS: Final = {
-    "auto": "integer program on the spectrum",
+    "auto": "integer program on the spectrum, then likely swaps on the train prompts",
     "robust": "the same, of the mean less one sd of resampled fits",
     "lasso": "largest main effects of LASSO on the same masks",
     "random": "best of random sets",
@@ -41,7 +41,7 @@ class Choice:
     predicted : float, optional
         What the spectrum said of it; None for other methods.
     proved : bool
-        Whether no set of this size has a higher prediction.
+        Whether no set of this size has a higher prediction. False where swaps led elsewhere.
     train, test : float
         Measured values, means over the prompts of each split.
     low, high : float, optional
