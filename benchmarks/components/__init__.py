@@ -1,0 +1,1 @@
+"""Measure the component lens: speed, faithfulness, pruning, checkpoints, layers."""

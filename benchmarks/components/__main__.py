@@ -1,0 +1,35 @@
+"""Measure the component lens: ``python -m benchmarks.components [--quick] [SECTION ...]``.
+
+Every section runs in a process of its own, one after the other; sections that are run alone
+replace their rows in the page. "throughput" and "checkpoint" measure time: they need a quiet
+machine. All together they need about ten minutes of one core.
+"""
+
+from __future__ import annotations
+
+from benchmarks.sections import Page, main
+
+PAGE = Page(
+    package="benchmarks.components",
+    sections={"throughput": 2, "faithfulness": 1, "pruning": 1, "checkpoint": 1, "layers": 1},
+    title="The component lens: speed, faithfulness, pruning, checkpoints, layers",
+    intro="""Sections can be run alone (`python -m benchmarks.components pruning`); `--quick` runs
+small versions and writes nothing, `--report` writes this page from `components.json`, which holds
+every figure. Models: the two that the package carries (`facts`, a Llama of 4 layers with 4 heads,
+and `sentiment`, a ModernBERT), and from the folder that `INTERPLAY_ASSETS` names (see
+CONTRIBUTING.md) `stories260k` and `babyllama`, Llamas of 5 layers with 8 heads that share keys and
+values by pairs, and `gpt_nano_sort`, 3 layers with 3 heads, all of whose 512 subsets can be
+evaluated. Ablated heads give zero. Seeds are fixed in the code of each section.""",
+    closing="""## What is not here
+
+- The papers' network, Llama-3.1-8B-Instruct on the US history questions of MMLU: its weights are
+  not on this machine. The command that runs that experiment is in
+  [components.md](../components.md); its path is tested on a tiny Llama folder. No figure of the
+  papers is reproduced here, and networks of less than a million parameters say little about large
+  ones.
+- Vision transformers: no trained one is at hand (a test has one of random weights).
+- Times on a GPU, where none was there.""",
+)
+
+if __name__ == "__main__":
+    main(PAGE, __doc__)
