@@ -215,7 +215,8 @@ def picture(
     drawn = None
     if errors is not None and len(terms):
         noise = np.random.default_rng(seed).standard_normal((DRAWS, len(terms)))
-        drawn = (coefficients + errors * noise) ** 2
+        # squares of noisy numbers are too large by their variance, twice here: fit and draw
+        drawn = (coefficients + errors * noise) ** 2 - 2 * errors**2
     total = float(energies.sum())
 
     def group(chosen: Sequence[int]) -> tuple[GroupEnergy, FloatArray | None]:
@@ -226,9 +227,11 @@ def picture(
         draws = None
         low = high = None
         if drawn is not None and whole:
-            sums = np.maximum(drawn @ weights, 1e-300)
-            draws = (drawn[:, kind == 0] @ weights[kind == 0]) / sums
-            low, high = _interval(linear, draws, 0.0)
+            alone, together = (
+                np.maximum(drawn[:, rows] @ weights[rows], 0.0) for rows in (kind == 0, kind > 0)
+            )
+            draws = alone / np.maximum(alone + together, 1e-300)
+            low, high = _interval(linear, draws)
         share = whole / total if total else 0.0
         return GroupEnergy(tuple(map(int, chosen)), linear, within, across, share, low, high), draws
 
@@ -239,7 +242,7 @@ def picture(
         difference = (value, None, None)
         first, last = found[0][1], found[-1][1]
         if first is not None and last is not None:
-            difference = (value, *_interval(value, first - last, -1.0))
+            difference = (value, *_interval(value, first - last))
     return NetworkPicture(
         orders=spectrum.energy(),
         groups=tuple(one for one, _ in found),
@@ -280,12 +283,10 @@ def _grouped(layers: list[int], groups: int) -> list[list[int]]:
     return [part.tolist() for part in cut]
 
 
-def _interval(value: float, draws: FloatArray, least: float) -> tuple[float, float]:
-    """The interval that turns the draws about the value: squares of noisy numbers are too large."""
-    low, high = np.quantile(draws, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
-    ends = (2 * value - float(low), 2 * value - float(high))
-    clipped = np.clip(ends, least, 1.0)
-    return float(min(clipped[0], value)), float(max(clipped[1], value))
+def _interval(value: float, draws: FloatArray) -> tuple[float, float]:
+    """The interval of the draws, and the value in it: it is not corrected, and may lie outside."""
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return min(float(low), value), max(float(high), value)
 
 
 def _between(
