@@ -226,8 +226,12 @@ def _pruned(
     if left:
         why = attentions(value_function.network.module, value_function, mask) if remove else None
         reason = f" ({why})" if isinstance(why, str) else ""
-        if remove and not isinstance(why, str) and layout is None:
-            reason = " (a layer keeps all its heads, or the configuration allows no such number)"
+        if why is not None and not isinstance(why, str) and layout is None:
+            reason = (
+                " (its configuration takes none of the numbers of heads that would do)"
+                if any(layouts(why))
+                else " (some layer, or group that shares keys and values, keeps all of its heads)"
+            )
         what = "dropped parts are" if left > 1 else "dropped part is"
         told.append(f"{left} {'other ' if told else ''}{what} zeroed only{reason}")
     sentence = "; ".join(told) if told else "nothing is dropped"

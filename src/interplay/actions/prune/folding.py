@@ -61,14 +61,17 @@ def _columns(network: Any, group: Any, kept: BoolArray, ablation: Any) -> None:
     """Parts of what goes into a projection: its columns."""
     module = network.get_submodule(group.name)
     weight = _matrix(network, module, group.name)
+    added = 0.0
     for site, stays in zip(group.sites, kept, strict=True):
         if stays:
             continue
         start, stop = site.columns or (0, weight.shape[1])
-        if group.mean is not None:
-            part = group.mean[start:stop].to(weight.dtype)
-            _biased(network, module, group.name).add_(weight[:, start:stop] @ part)
+        if group.mean is not None:  # summed in double precision: each rounding moves the logits
+            added = added + weight[:, start:stop].double() @ group.mean[start:stop].double()
         weight[:, start:stop] = 0
+    if group.mean is not None:
+        bias = _biased(network, module, group.name)
+        bias.copy_(bias.double() + added)
     if ablation.rescale and group.total:
         left = group.total - len(kept) + int(kept.sum())
         weight *= group.total / max(left, 1)
