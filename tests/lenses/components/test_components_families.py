@@ -41,6 +41,8 @@ def test_heads_are_zeroed_row_by_row(family: str) -> None:
             if row == 2:
                 np.testing.assert_allclose(last[0], expected, atol=1e-5)
     assert value.engine.ways.levels == (1, 2)  # the short cut holds for every family
+    # BERT's projection adds the residual stream in the same module
+    assert value.engine.ways.heads == (() if family == "bert" else (0, 1, 2))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

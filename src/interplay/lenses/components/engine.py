@@ -12,7 +12,7 @@ import numpy as np
 from interplay.errors import BackendError, BadInput, InterplayError
 from interplay.lenses.components.ablation import Ablation, Group, Means
 from interplay.lenses.components.network import Network
-from interplay.lenses.components.passes import Passes, captured, resumed
+from interplay.lenses.components.passes import Attention, Passes, captured, resumed
 from interplay.lenses.components.sites import Anatomy, Site
 from interplay.lenses.components.task import Questions
 from interplay.models.batching import Batches, out_of_memory
@@ -36,10 +36,13 @@ class Ways:
         Only the positions that are needed may go through the head.
     levels : tuple of int
         Layers at which a pass may start, from hidden states that were kept.
+    heads : tuple of int
+        Layers of which the heads' outputs are kept too, for passes that start there.
     """
 
     narrow: bool = False
     levels: tuple[int, ...] = ()
+    heads: tuple[int, ...] = ()
 
 
 class Engine:
@@ -92,6 +95,7 @@ class Engine:
         self.ablation = Ablation(network.module, sites, ablation, rescale=rescale, totals=totals)
         modules = dict(network.module.named_modules())
         self.layers = [modules[name] for name in anatomy.layers] if anatomy else []
+        self._attentions = _attentions(anatomy, sites, modules)
         self._layer_of = np.array([site.layer for site in sites], dtype=np.int64)
         kind = network.device.partition(":")[0]
         self._batches = Batches(network.name, TOKENS.get(kind, TOKENS["cpu"]))
@@ -99,6 +103,7 @@ class Engine:
         floats = [one for one in network.module.parameters() if one.is_floating_point()]
         self._dtype = floats[0].dtype if floats else torch.float32
         self._hidden: dict[tuple[int, int], Tensor] = {}  # (reading, layer) -> (t, d)
+        self._heads: dict[tuple[int, int], Tensor] = {}  # (reading, layer) -> (t, heads x width)
         self._plain: dict[int, FloatArray] = {}  # reading -> its numbers, nothing ablated
         self._forms: list[int] = []  # of each layer's output: a tensor, or a tuple of so many
         self._signals: dict[tuple[int, int], Tensor] = {}  # (reading, group) -> (t, d)
@@ -209,8 +214,11 @@ class Engine:
                 stack.enter_context(self.ablation.applied(keep, self._donors(whose)))
             if start:
                 stack.enter_context(
-                    resumed(self.layers, start, self._states(whose, start), self._forms)
+                    resumed(self.layers, start, self._rows(self._hidden, whose, start), self._forms)
                 )
+            if keep is not None and start in ways.heads:
+                heads = self._rows(self._heads, whose, start)
+                stack.enter_context(self._attentions[start].given(heads))
             return self.passes(whose, narrow=ways.narrow)
 
     def _keep(self, masks: BoolArray) -> Tensor:
@@ -226,25 +234,31 @@ class Engine:
         levels = np.array([0, *self.ways.levels])
         return levels[np.searchsorted(levels, first, side="right") - 1]
 
-    def _states(self, whose: Sequence[int], level: int) -> Tensor:
+    def _rows(self, kept: dict[tuple[int, int], Tensor], whose: Sequence[int], at: int) -> Tensor:
         import torch
 
         if len(set(whose)) == 1:
-            state = self._hidden[whose[0], level]
+            state = kept[whose[0], at]
             return state.expand(len(whose), *state.shape)
-        return torch.stack([self._hidden[i, level] for i in whose])
+        return torch.stack([kept[i, at] for i in whose])
 
     def _know(self, readings: Sequence[int]) -> None:
         """Read what has not been read yet, with nothing ablated."""
 
         def work(batch: list[int]) -> None:
-            with captured(self.layers, self.ways.levels) as states:
+            with captured(self.layers, self.ways.levels) as states, ExitStack() as stack:
+                heads = {
+                    at: stack.enter_context(self._attentions[at].captured())
+                    for at in self.ways.heads
+                }
                 found = self._forward(batch, None, self.ways)
             numbers = self.questions.score([self.readings[i] for i in batch], found)
             for row, i in enumerate(batch):
                 self._plain[i] = numbers[row]
                 for level, state in states.items():
                     self._hidden[i, level] = state[row].clone()
+                for at, (given,) in heads.items():
+                    self._heads[i, at] = given[row].clone()
 
         self._each([i for i in readings if i not in self._plain], work)
 
@@ -330,27 +344,41 @@ class Engine:
             plain, lambda: self._forward([i], None, Ways(narrow=True))
         )
         ways = Ways(narrow=narrow)
-        wanted = sorted({int(layer) for layer in self._layer_of if layer > 0})
-        if not wanted or any(layer not in states for layer in wanted):
+        wanted = sorted({int(layer) for layer in self._layer_of if layer >= 0})
+        if not wanted or any(states.get(layer) is None for layer in wanted):
             return ways
         self._forms = list(states.forms)
         bytes_each = states[wanted[0]].nbytes / self.readings[i].length
-        total = bytes_each * sum(reading.length for reading in self.readings)
+        total = 2 * bytes_each * sum(reading.length for reading in self.readings)
         if total * len(wanted) > KEPT_BYTES:
             wanted = wanted[:1] if total <= KEPT_BYTES else []
-        good = [level for level in wanted if self._resumes(i, level, states[level][0], ways)]
-        return replace(ways, levels=tuple(good))
+        for level in wanted:
+            self._hidden[i, level] = states[level][0]
+            with_level = replace(ways, levels=(*ways.levels, level))
+            if level == 0 or self._resumes(i, level, with_level):
+                ways = with_level if level else ways
+                if level in self._attentions:
+                    ways = self._with_heads(i, level, ways)
+        self._hidden.clear()
+        self._heads.clear()
+        return ways
 
-    def _resumes(self, i: int, level: int, state: Tensor, ways: Ways) -> bool:
+    def _with_heads(self, i: int, level: int, ways: Ways) -> Ways:
+        try:
+            with self._attentions[level].captured() as given:
+                self._forward([i], None, ways)
+            self._heads[i, level] = given[0][0]
+        except (IndexError, TypeError):  # not the kind of module that this is made for
+            return ways
+        with_heads = replace(ways, heads=(*ways.heads, level))
+        return with_heads if self._resumes(i, level, with_heads) else ways
+
+    def _resumes(self, i: int, level: int, ways: Ways) -> bool:
         """Whether two rows that start at a layer give what they give from the first layer on."""
         masks = np.random.default_rng(level).random((2, len(self.sites))) < 0.5
         keep = self._keep(masks | (self._layer_of < level))
-        expected = self._forward([i, i], keep, ways)
-        self._hidden[i, level] = state
-        try:
-            return self._same(expected, lambda: self._forward([i, i], keep, ways, level))
-        finally:
-            del self._hidden[i, level]
+        expected = self._forward([i, i], keep, Ways(narrow=ways.narrow))
+        return self._same(expected, lambda: self._forward([i, i], keep, ways, level))
 
     def _same(self, plain: Tensor, other: Callable[[], Tensor]) -> bool:
         try:
@@ -400,3 +428,20 @@ class Engine:
                 f"than the first, at {self.ablation.groups[0].name!r}: masks cannot be applied row "
                 "by row. Name other modules by hand, parts=[Site(...)]"
             )
+
+
+def _attentions(
+    anatomy: Anatomy | None, sites: Sequence[Site], modules: dict[str, Any]
+) -> dict[int, Attention]:
+    """The attentions whose heads may be kept: of layers in which nothing is ablated before them."""
+    if anatomy is None:
+        return {}
+    found = {}
+    for layer, projection in enumerate(anatomy.projections):
+        after = {(projection, "input"), (anatomy.mlps[layer], "output")}
+        after.add((anatomy.layers[layer], "residual"))
+        own = [site for site in sites if site.layer == layer]
+        if own and all((site.module, site.at) in after for site in own):
+            parent = modules[projection.rpartition(".")[0]]
+            found[layer] = Attention(parent, modules[projection])
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any
 
@@ -191,3 +192,58 @@ def resumed(
                 layer.__dict__.pop("forward", None)
             else:
                 layer.forward = before
+
+
+@dataclass(eq=False)
+class Attention:
+    """The attention of one layer: a module that ends with the heads' output projection.
+
+    Attributes
+    ----------
+    module, projection : torch.nn.Module
+    form : int
+        What the module gives: a tensor (0), or a tuple of so many.
+    """
+
+    module: Any
+    projection: Any
+    form: int = 0
+
+    @contextmanager
+    def captured(self) -> Iterator[list[Tensor]]:
+        """Collect what goes into the projection in a pass inside."""
+        found: list[Tensor] = []
+
+        def look(_: Any, args: tuple[Any, ...]) -> None:
+            found.append(args[0])
+
+        def form(_: Any, __: Any, out: Any) -> None:
+            self.form = len(out) if isinstance(out, tuple) else 0
+
+        handles = [
+            self.projection.register_forward_pre_hook(look),
+            self.module.register_forward_hook(form),
+        ]
+        try:
+            yield found
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    @contextmanager
+    def given(self, heads: Tensor) -> Iterator[None]:
+        """Let the projection take ``heads`` inside, whatever the module is given."""
+        own = self.module.__dict__.get("forward")
+
+        def forward(*_: Any, **__: Any) -> Any:
+            out = self.projection(heads)
+            return (out, *[None] * (self.form - 1)) if self.form else out
+
+        try:
+            self.module.forward = forward
+            yield
+        finally:
+            if own is None:
+                self.module.__dict__.pop("forward", None)
+            else:
+                self.module.forward = own
