@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -26,28 +27,30 @@ def run(tmp_path_factory):
     return folder / "run.json", value
 
 
-def test_a_run_is_pruned_and_saved(run, interplay, tmp_path):
+def test_a_run_is_pruned_and_saved(run, tmp_path, capsys, monkeypatch):
     path, value = run
-    done = interplay(
-        "prune", path, "--keep", "0.5,12", "--random", 4, "--verify", 4,
-        "--compare", "lasso", "--compare", "random", "--compare", "attribution-patching",
-        "--save-model", tmp_path / "pruned", "--report", tmp_path / "r.html",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert "…" not in done.stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    folder, page = tmp_path / "pruned", tmp_path / "r.html"
+    arguments = f"--keep 0.5,12 --random 4 --verify 4 --save-model {folder} --report {page}"
+    for method in ("lasso", "random", "attribution-patching"):
+        arguments += f" --compare {method}"
+    assert command(["prune", str(path), *arguments.split()]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("wrote ")) <= 80
+    assert "…" not in out
     n = len(value.features)
-    assert f"Keeping {n // 2} of {n} parts, accuracy on the test prompts is" in done.stdout
-    assert f"Keeping 12 of {n} parts" in done.stdout
+    assert f"Keeping {n // 2} of {n} parts, accuracy on the test prompts is" in out
+    assert f"Keeping 12 of {n} parts" in out
     for method in ("auto", "lasso", "random", "attribution-patching"):
         assert sum(line.startswith(f"{method} ") for line in lines) == 2
-    assert "largest difference of logits" in done.stdout.replace("\n", " ")
-    assert (tmp_path / "pruned" / "config.json").exists()
-    assert "Alone, within a layer" in (tmp_path / "r.html").read_text()
+    assert "largest difference of logits" in out.replace("\n", " ")
+    assert (folder / "config.json").exists()
+    assert "Alone, within a layer" in page.read_text()
 
-    again = interplay("prune", path, "--keep", "50%", "--no-compare", "--verify", 4, "--json")
-    told = json.loads(again.stdout)
+    again = ["prune", str(path), "--keep", "50%", "--no-compare", "--verify", "4", "--json"]
+    assert command(again) == 0
+    told = json.loads(capsys.readouterr().out)
     assert told["format"] == "interplay.pruning"
     assert told["calls"] == 0
     assert len(told["contests"][0]["choices"]) == 1
@@ -85,3 +88,14 @@ def test_runs_of_another_kind(tmp_path, capsys):
     assert "takes parts out of networks" in " ".join(capsys.readouterr().err.split())
     assert command(["prune", "--model", "folder"]) == 2
     assert "--model is for a RUN.json" in capsys.readouterr().err
+
+
+def test_with_no_run_the_embedded_model_is_pruned(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.modules["interplay.cli.prune"], "EMBEDDED_BUDGET", 24)
+    store = tmp_path / "values.db"
+    given = ["--keep", "0.75", "--no-compare", "--verify", "2", "--store", str(store), "--json"]
+    assert command(["prune", *given]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["target"] == "accuracy"
+    assert told["contests"][0]["choices"][0]["tried"] == 2
+    assert store.exists()
