@@ -121,7 +121,11 @@ def test_explain_several_targets_from_the_same_calls(interplay, bert: Path) -> N
     ("arguments", "code", "message"),
     [
         (["explian"], 2, 'Unknown command "explian". Did you mean "explain"?'),
-        (["explain", "a b c"], 2, "--model is missing: give a folder in Hugging Face format, hf:ID"),
+        (
+            ["explain", "a b c"],
+            2,
+            "--model is missing: give a folder in Hugging Face format, hf:ID",
+        ),
         (["explain", "a b", "--model", "m", "--budgte", "9"], 2, "Did you mean --budget?"),
         (["explain", "--model", "m", "a b", "--seed", "x"], 2, "--seed"),
         (["explain", "--model", "m"], 2, "give either a text or --file FILE"),
