@@ -18,8 +18,9 @@ from interplay.lenses.components.task import Questions
 from interplay.models.batching import Batches, out_of_memory
 from interplay.value_function import BoolArray, FloatArray
 
-TOKENS = {"cpu": 2048, "cuda": 32768}
-"""Tokens in one forward pass, by device."""
+TOKENS = {"cpu": 1024, "cuda": 32768}
+"""Tokens in one forward pass, by device; on CPUs for each thread, so that all find work and what a
+pass makes stays in their caches."""
 KEPT_BYTES = 2**30
 """Hidden states that are kept at most, in bytes."""
 
@@ -98,7 +99,10 @@ class Engine:
         self._attentions = _attentions(anatomy, sites, modules)
         self._layer_of = np.array([site.layer for site in sites], dtype=np.int64)
         kind = network.device.partition(":")[0]
-        self._batches = Batches(network.name, TOKENS.get(kind, TOKENS["cpu"]))
+        tokens = TOKENS.get(kind) or TOKENS["cpu"]
+        if kind == "cpu":
+            tokens *= min(torch.get_num_threads(), 8)
+        self._batches = Batches(network.name, tokens)
         self.passes = Passes(network, self.readings)
         floats = [one for one in network.module.parameters() if one.is_floating_point()]
         self._dtype = floats[0].dtype if floats else torch.float32
