@@ -19,7 +19,7 @@ from interplay.value_function import BoolArray
 NETWORKS = ("facts", "stories260k", "babyllama")
 BAR = 1e-5
 ROWS, LENGTH = 16, 128
-TURNS, QUICK_TURNS = 25, 2
+TURNS, QUICK_TURNS = 15, 2
 PROMPTS = 4
 
 

@@ -17,7 +17,7 @@ from benchmarks.table import markdown
 from interplay.lenses.components import Site, Task
 from interplay.metrics import r_squared
 from interplay.value_function import BoolArray, FloatArray
-from interplay.walsh import parities
+from interplay.walsh import transform
 
 RECORDINGS = ("stories_heads_1", "baby_heads_1")
 SEEDS = (0, 1)
@@ -52,8 +52,8 @@ def recorded(name: str, quick: bool) -> Row:
             surrogate = ip.fit(data.masks, data.values, method=method, seed=seed)
             score = r_squared(data.truth, surrogate.predict(data.test))
             scores.setdefault(f"{method} {calls}", []).append(score)
-    (ours, *_), *others = scores.values()
-    ours = float(np.mean(next(iter(scores.values()))))
+    auto, *others = scores.values()
+    ours = float(np.mean(auto))
     rival = float(np.mean(others[-1]))
     published = PROXYSPEX[name][RIVAL_CALLS]
     told = ", ".join(f"{who} {np.mean(held):.3f}" for who, held in scores.items())
@@ -111,7 +111,7 @@ def sorting(count: int) -> Any:
 def exact(name: str, masks: BoolArray, values: FloatArray) -> Row:
     """Return the row of a game that is known whole."""
     n = masks.shape[1]
-    truth = parities(masks, masks).T @ values / len(masks)  # terms in the order of the masks
+    truth = transform(values)  # terms in the order of the masks
     rng = np.random.default_rng([0, n])
     shares, hits, errors, fits = [], [], [], []
     for seed in SEEDS:
@@ -120,7 +120,7 @@ def exact(name: str, masks: BoolArray, values: FloatArray) -> Row:
         rest = np.setdiff1d(np.arange(len(masks)), rows)
         fits.append(r_squared(values[rest], surrogate.predict(masks[rest])))
         # of the function that the surrogate is, whole: what its spectrum leaves out counts too
-        own = parities(masks, masks).T @ surrogate.predict(masks) / len(masks)
+        own = transform(surrogate.predict(masks))
         energy = float(np.square(truth[1:]).sum())
         shares.append(1 - float(np.square(own[1:] - truth[1:]).sum()) / energy)
         best = [set(np.argsort(-np.abs(c[1:]))[:STRONGEST].tolist()) for c in (own, truth)]
