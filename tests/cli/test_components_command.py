@@ -53,3 +53,41 @@ def test_what_cannot_be_used(flags: list[str], told: str, interplay, tmp_path: P
     done = interplay("components", *flags, "--store", tmp_path / "runs.db")
     assert done.returncode == 2
     assert told in done.stderr
+
+
+def test_the_papers_command_on_a_tiny_llama(interplay, tmp_path: Path) -> None:
+    """Questions in MMLU's layout, heads of some layers, rescaled; then pruning."""
+    import torch
+    import transformers
+    from tiny_models import byte_level
+
+    folder, file = tmp_path / "llama", tmp_path / "mmlu.csv"
+    size = byte_level(folder)
+    torch.manual_seed(0)
+    transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(
+            vocab_size=size,
+            hidden_size=32,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            intermediate_size=48,
+            max_position_embeddings=512,
+            initializer_range=0.3,
+        )
+    ).save_pretrained(folder)
+    rows = ["question,A,B,C,D,answer"]
+    rows += [f'"Who, in 18{i}0,\nwas it?",He,She,They,Nobody,{"ABCD"[i % 4]}' for i in range(8)]
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    run = tmp_path / "run.json"
+    done = interplay(
+        *("components", "--model", folder, "--task", f"mmlu:{file}", "--parts", "heads:1-2"),
+        *("--rescale", "--metric", "margin", "--budget", "128", "--method", "lasso"),
+        *("--store", tmp_path / "runs.db", "--save", run),
+    )
+    assert done.returncode == 0, done.stderr
+    saved = json.loads(run.read_text("utf-8"))
+    assert saved["subject"]["rescale"] is True
+    assert len(saved["features"]) == 8
+    pruned = interplay("prune", run, "--keep", "0.5")
+    assert pruned.returncode == 0, pruned.stderr

@@ -398,7 +398,7 @@ class Engine:
 
         epsilon = float(torch.finfo(self._dtype).eps)
         scale = max(1.0, float(b.abs().max()))
-        return bool((a - b).abs().max() <= max(1e-5, 64 * epsilon) * scale)
+        return bool((a - b).abs().max() <= max(1e-5, 16 * epsilon) * scale)
 
     def _check_reach(self, i: int, plain: Tensor) -> None:
         """Raise BadInput where hooks do not do what they are for."""
