@@ -123,7 +123,7 @@ def test_another_prompt_stands_in() -> None:
     again = ip.components(made, task=task, parts="heads:1", ablation="resample", seed=3)
     mask = np.array([[True, False, False, True]])
     np.testing.assert_array_equal(value(mask), again(mask))
-    donor = value.engine._donor[0]
+    donor = value.engine._stand_ins.donor[0]
     assert donor != 0
     assert value.questions.readings[donor].prompt in value.task.train
     kept: list[object] = []

@@ -28,6 +28,8 @@ class Group:
         Which columns of the masks.
     total : int
         How many parts of this kind the module has, features or not; 0 where nobody says.
+    mean : float tensor (d,), optional
+        Of the signal, where means stand in for ablated parts.
     """
 
     module: Any
@@ -287,24 +289,3 @@ def _hooked(group: Group, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-class Means:
-    """Sums over positions and prompts, which become the mean of each group's signal."""
-
-    def __init__(self) -> None:
-        self._sums: list[Tensor] = []
-        self._count = 0
-
-    def add(self, signals: Sequence[Tensor]) -> None:
-        """Take in the signals of one forward pass."""
-        flat = [signal.double().flatten(0, -2) for signal in signals]
-        sums = [one.sum(dim=0) for one in flat]
-        before = self._sums or [0.0] * len(sums)
-        self._sums = [a + b for a, b in zip(before, sums, strict=True)]
-        self._count += len(flat[0])
-
-    def into(self, groups: Sequence[Group], dtype: Any) -> None:
-        """Give each group its mean."""
-        for group, total in zip(groups, self._sums, strict=True):
-            group.mean = (total / self._count).to(dtype)

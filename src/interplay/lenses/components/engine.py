@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BackendError, BadInput, InterplayError
-from interplay.lenses.components.ablation import Ablation, Group, Means
+from interplay.lenses.components.ablation import Ablation, Group
 from interplay.lenses.components.network import Network
 from interplay.lenses.components.passes import Attention, Passes, captured, resumed
 from interplay.lenses.components.sites import Anatomy, Site
+from interplay.lenses.components.stand_ins import Donors, Means, StandIns
 from interplay.lenses.components.task import Questions
 from interplay.models.batching import Batches, out_of_memory
 from interplay.value_function import BoolArray, FloatArray
@@ -110,16 +111,12 @@ class Engine:
         self._heads: dict[tuple[int, int], Tensor] = {}  # (reading, layer) -> (t, heads x width)
         self._plain: dict[int, FloatArray] = {}  # reading -> its numbers, nothing ablated
         self._forms: list[int] = []  # of each layer's output: a tensor, or a tuple of so many
-        self._signals: dict[tuple[int, int], Tensor] = {}  # (reading, group) -> (t, d)
-        self._donor: dict[int, int] = {}  # reading -> the one that stands in for it
-        self._place = {id(group): i for i, group in enumerate(self.ablation.groups)}
+        self._stand_ins: StandIns | None = None
         self.ways = Ways()
         with network.evaluating(), torch.inference_mode():
             self.ways = self._tried()
-            if ablation == "mean":
-                self._take_means(stand_ins)
-            elif ablation == "resample":
-                self._take_donors(stand_ins, seed)
+            if ablation != "zero":
+                self._take_stand_ins(stand_ins, seed)
 
     # --- what is asked
 
@@ -269,63 +266,24 @@ class Engine:
     # --- what stands in for ablated parts
 
     def _donors(self, whose: Sequence[int]) -> Callable[[Group], Tensor] | None:
-        import torch
+        return None if self._stand_ins is None else self._stand_ins.of(whose)
 
-        if self.ablation.groups[0].mean is not None:
-            return lambda group: group.mean
-        if not self._donor:
-            return None
-
-        def of(group: Group) -> Tensor:
-            found = []
-            for i in whose:
-                signal = self._signals[self._donor[i], self._place[id(group)]]
-                if "input_ids" in self.readings[i].inputs:  # aligned at the end
-                    size = self.readings[i].length
-                    places = np.arange(len(signal) - size, len(signal)) % len(signal)
-                    signal = signal[torch.from_numpy(places).to(signal.device)]
-                found.append(signal)
-            return torch.stack(found)
-
-        return of
-
-    def _take_means(self, prompts: Sequence[int]) -> None:
-        means = Means()
+    def _take_stand_ins(self, prompts: Sequence[int], seed: int) -> None:
+        """Read what stands in for ablated parts off passes in which nothing is ablated."""
+        made: StandIns
+        if self.ablation.kind == "mean":
+            made, needed = Means(self.ablation.groups), self.questions.of(prompts)
+        else:
+            made = Donors(self.readings, self.ablation.groups, prompts, seed)
+            needed = made.needed
 
         def work(batch: list[int]) -> None:
             with self.ablation.recorded() as signals:
                 self._forward(batch, None, self.ways)
-            means.add(signals)
+            made.add(batch, signals)
 
-        self._each(self.questions.of(prompts), work)
-        means.into(self.ablation.groups, self._dtype)
-
-    def _take_donors(self, prompts: Sequence[int], seed: int) -> None:
-        if len(prompts) < 2:
-            raise BadInput(
-                "ablation='resample' takes activations from other prompts, and the train split has "
-                f"{len(prompts)}; give more prompts, or use ablation='mean'"
-            )
-        first: dict[int, int] = {}
-        for i, reading in enumerate(self.readings):
-            first.setdefault(reading.prompt, i)
-        for i, reading in enumerate(self.readings):
-            others = [prompt for prompt in prompts if prompt != reading.prompt]
-            rng = np.random.default_rng([seed, reading.prompt])
-            self._donor[i] = first[others[int(rng.integers(len(others)))]]
-
-        def work(batch: list[int]) -> None:
-            with self.ablation.recorded() as signals:
-                self._forward(batch, None, self.ways)
-            for place, signal in enumerate(signals):
-                for row, i in enumerate(batch):
-                    self._signals[i, place] = signal.view(len(batch), -1, signal.shape[-1])[
-                        row
-                    ].clone()
-
-        donors, self._donor = self._donor, {}  # the passes that make them have none
-        self._each(sorted(set(donors.values())), work)
-        self._donor = donors
+        self._each(needed, work)
+        self._stand_ins = made
 
     # --- what the network allows
 
