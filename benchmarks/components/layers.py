@@ -83,6 +83,8 @@ def report(rows: Sequence[Row]) -> str:
     table = []
     for row in rows:
         detail = row.detail
+        if "groups" not in detail:
+            continue
         value, low, high = detail["faithfulness"]
         for group in [*detail["groups"], detail["whole"]]:
             whole = group is detail["whole"]
