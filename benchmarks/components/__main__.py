@@ -32,8 +32,9 @@ Logits of `facts` differ by 1.1e-5 at most, which misses the bar of 1e-5.
 ## Pruning, where the bars are missed
 
 On the accuracy of `facts`, *leave one out* is better than `auto` at all three sizes (surely so at
-50 and 83 %), and best-of-N is not surely worse at 66 and 83 %: 30 questions know few different
-accuracies. On the margin, `auto` is not below any method and surely above best-of-N at every size.
+50 and 83 %), and best-of-N is not surely worse at 66 and 83 %, probably because 30 questions tell
+few accuracies apart. On the margin, `auto` is not below any method and surely above best-of-N at
+every size.
 
 ## What is not here
 
