@@ -38,9 +38,9 @@ every size.
 
 ## What is not here
 
-- Runs that were cut short on a busy machine: pruning of `stories260k`, and layers of `stories260k`,
-  `babyllama` and `sentiment`. What is told of `facts` in these two sections was taken from the log
-  of its run, to the digits printed there; the choice without swaps was not among them.
+- Pruning of `stories260k`: its run was cut short on a busy machine. What is told of `facts` there
+  was taken from the log of its run, to the digits printed; the choice without swaps was not
+  among them.
 - The papers' network, Llama-3.1-8B-Instruct on the US history questions of MMLU: its weights are
   not on this machine. The command that runs that experiment is in
   [components.md](../components.md); its path is tested on a tiny Llama folder. No figure of the
