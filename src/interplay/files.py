@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are read as UTF-8, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,35 @@ import os
 from pathlib import Path
 
 from interplay.errors import BadInput
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises
+    ------
+    BadInput
+        the file cannot be read, or is not UTF-8.
+    """
+    try:
+        payload = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    return decoded(payload, path)
+
+
+def decoded(payload: bytes, source: Path) -> str:
+    """Return bytes as text; a mark of byte order at the beginning is left out.
+
+    Raises
+    ------
+    BadInput
+        they are not UTF-8; the message names their ``source``.
+    """
+    try:
+        return payload.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{source} is not UTF-8 text: {error}; convert it first") from error
 
 
 def write_whole(path: Path, payload: bytes) -> None:

@@ -6,11 +6,12 @@ import dataclasses
 import dis
 import functools
 import hashlib
+import json
 import re
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import PurePath
@@ -44,6 +45,17 @@ def fingerprint(function: Callable[..., Any]) -> Fingerprint:
     """
     found = _fingerprint_now(function)
     return Fingerprint(_CONTINUES.get(found.digest, found.digest), found.unhashed)
+
+
+def identity_fingerprint(identity: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a value function that knows what its values depend on.
+
+    ``identity`` is JSON-able; the order of its keys, and of those within, does not count.
+
+    >>> identity_fingerprint({"model": "m", "text": "t"})
+    '96c85b753b864bdfc5eda86c51dcc8c8'
+    """
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def continue_fingerprint(function: Callable[..., Any], digest: str) -> None:

@@ -7,8 +7,6 @@ array([2, 1])
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
+from interplay.fingerprint import identity_fingerprint
 from interplay.value_function import BoolArray, Measured, check_masks, subject_of
 
 Span = tuple[int, int]
@@ -122,8 +121,7 @@ class Grouped:
 
     def under(self, fingerprint: str) -> str:
         """Return the fingerprint of these groups, where the other's is ``fingerprint``."""
-        identity = json.dumps({"base": fingerprint, "groups": self.groups, "version": 1})
-        return hashlib.sha256(identity.encode()).hexdigest()[:32]
+        return identity_fingerprint({"base": fingerprint, "groups": self.groups, "version": 1})
 
     @property
     def subject(self) -> Mapping[str, Any]:

@@ -174,3 +174,12 @@ def subject_of(value_function: Callable[..., Any]) -> dict[str, Any]:
     kind = type(value_function)
     name = getattr(value_function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
     return {"kind": "callable", "name": name}
+
+
+def bare(name: str) -> str:
+    """Return a name without the punctuation around it; one of nothing else stays as it is.
+
+    >>> bare("(bad,"), bare("...")
+    ('bad', '...')
+    """
+    return name.strip(".,;:!?…()\"“”‘’'") or name

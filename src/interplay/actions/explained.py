@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from interplay.actions.inputs import bare
 from interplay.actions.nearby import Nearby
 from interplay.actions.probe import Removed
 from interplay.errors import BadInput
@@ -17,7 +16,7 @@ from interplay.lenses.remake import value_function_of
 from interplay.metrics import Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
-from interplay.value_function import FloatArray
+from interplay.value_function import FloatArray, bare
 from interplay.value_function import fingerprint as fingerprint_of
 
 

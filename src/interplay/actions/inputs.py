@@ -13,7 +13,7 @@ from interplay.actions.decision import Decision
 from interplay.actions.probe import Probe, Removed
 from interplay.actions.rates import Rate, rate_of
 from interplay.errors import BadInput
-from interplay.value_function import FloatArray
+from interplay.value_function import FloatArray, bare
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,3 @@ def keys_of(function: Callable[..., Any], features: Sequence[str]) -> list[tuple
         seen[kind] += 1
         keys.append((*kind, seen[kind]))
     return keys
-
-
-def bare(name: str) -> str:
-    """Return a name without the punctuation around it; one of nothing else stays as it is."""
-    return name.strip(".,;:!?…()\"“”‘’'") or name

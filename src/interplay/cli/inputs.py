@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import interplay as ip
 from interplay.cli.output import Output, command, progress
+from interplay.cli.prompt import read_text
 from interplay.collection import Explanations
 from interplay.errors import BadInput
 from interplay.evaluate import parse_budget
@@ -173,15 +174,8 @@ def value_functions_of(
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        raw = sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: {error}; convert it first") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
     # not splitlines(), which also splits at separators that may stand inside a JSON string
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:

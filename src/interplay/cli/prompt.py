@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from interplay import files
 from interplay.errors import BadInput
 
 AFile = Annotated[Path | None, Parameter(allow_leading_hyphen=True)]
@@ -149,13 +150,9 @@ class Server:
 
 def read_text(file: Path) -> str:
     """Return the text of a file, or of standard input for ``-``."""
-    try:
-        content = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{file} is not UTF-8 text: {error}; convert it first") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {file}: {error.strerror}") from error
+    if file == Path("-"):
+        return files.decoded(sys.stdin.buffer.read(), file)
+    return files.read_text(file)
 
 
 def read_list(file: Path) -> list[Any]:

@@ -28,7 +28,7 @@ from interplay.errors import BadInput, MissingExtra, unknown
 from interplay.explanation import Explanation
 from interplay.metrics import LEVEL
 from interplay.report.numbers import Scale, count
-from interplay.report.reading import bare
+from interplay.value_function import bare
 
 Labels = tuple[str, ...]
 

@@ -14,6 +14,7 @@ from interplay.errors import BadInput
 from interplay.report.drawing import Drawing, drawing
 from interplay.report.network import NetworkDrawing, network_drawing
 from interplay.report.numbers import Scale, count, duration, elide, percent
+from interplay.value_function import bare
 
 FORMAT = "interplay.run"
 LEVELS = 6
@@ -461,15 +462,6 @@ class Reading:
             ("versions", ", ".join(f"{k} {v}" for k, v in self.summary["versions"].items())),
         ]
         return [(name, str(value)) for name, value in rows if value not in (None, "")]
-
-
-def bare(word: str) -> str:
-    """Return a word without the punctuation around it; one of nothing else stays as it is.
-
-    >>> bare("(bad,"), bare("...")
-    ('bad', '...')
-    """
-    return word.strip(".,;:!?…()\"“”‘’'") or word
 
 
 def _cut(text: str, spans: Sequence[Sequence[int]], first: int) -> list[Piece]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput, unknown
+from interplay.files import read_text
 from interplay.lenses.components.network import Network
 from interplay.lenses.components.task import (
     METRICS,
@@ -23,7 +24,6 @@ from interplay.lenses.components.task import (
     json_lines,
     judged,
     metrics,
-    read_text,
 )
 from interplay.lenses.components.tasks import (
     check_readings,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from interplay.errors import BadInput, unknown
-from interplay.lenses.components.task import Task, json_lines, read_text
+from interplay.files import read_text
+from interplay.lenses.components.task import Task, json_lines
 
 FORMS = (
     "mmlu:FILE.csv (or .jsonl)",

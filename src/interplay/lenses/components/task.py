@@ -351,16 +351,6 @@ def check_split(size: int, share: float, seed: int, what: str) -> None:
         raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: {error}; convert it first") from error
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-
-
 def json_lines(path: Path, text: str) -> Iterator[Any]:
     """Yield what the lines of a file of JSON lines hold; empty lines are left out."""
     for number, line in enumerate(text.split("\n"), 1):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.fingerprint import identity_fingerprint
 from interplay.lenses.components.engine import Engine
 from interplay.lenses.components.network import Network
 from interplay.lenses.components.parts import Part
@@ -94,7 +94,7 @@ class ComponentValueFunction:
             "targets": list(self.targets),
             "version": 1,
         }
-        self.fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+        self.fingerprint = identity_fingerprint(identity)
         heads = list(anatomy.heads) if anatomy else []
         self.subject: dict[str, Any] = {
             "kind": "components",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.fingerprint import identity_fingerprint
 from interplay.lenses.image.ablation import ImageAblation
 from interplay.lenses.image.picture import digest, preview
 from interplay.lenses.image.regions import outlines
@@ -102,9 +102,7 @@ class ImageValueFunction:
             "version": 1,
             **scores.identity,
         }
-        self.fingerprint = hashlib.sha256(
-            json.dumps(identity, sort_keys=True).encode()
-        ).hexdigest()[:32]
+        self.fingerprint = identity_fingerprint(identity)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.fingerprint import fingerprint
+from interplay.fingerprint import fingerprint, identity_fingerprint
 from interplay.lenses.tabular.outputs import Outputs
 from interplay.lenses.tabular.table import Places, Table, written
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
@@ -103,7 +102,7 @@ class TableValueFunction:
         identity = {
             "kind": "table",
             "table": table.digest(),
-            "groups": {name: list(members) for name, members in groups.items()},
+            "groups": [[name, *members] for name, members in groups.items()],  # their order counts
             "mask": mask.name,
             "seed": seed if self._sampled else None,
             "targets": list(self.targets),
@@ -111,7 +110,7 @@ class TableValueFunction:
             "answers": answers,
             "version": 1,
         }
-        self.fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+        self.fingerprint = identity_fingerprint(identity)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

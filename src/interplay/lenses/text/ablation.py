@@ -15,7 +15,7 @@ from interplay.lenses.text.document import Document
 from interplay.lenses.text.units import Units, check_units, cover
 from interplay.models.hf_classifier import HFClassifier
 from interplay.models.language import Prompt, Query, Tokens
-from interplay.value_function import BoolArray
+from interplay.value_function import BoolArray, bare
 
 DELETE = "delete"
 ATTENTION = "attention"
@@ -97,22 +97,18 @@ def stand_ins(document: Document, mask: Mask) -> tuple[str, ...]:
     """
     names = document.features
     if isinstance(mask, Mapping):
-        known = {*names, *(_bare(name) for name in names)}
+        known = {*names, *(bare(name) for name in names)}
         for name, text in mask.items():
             if not isinstance(name, str) or not isinstance(text, str):
                 raise BadInput(f"mask must map units to texts; got {name!r}: {text!r}")
             if name not in known:
                 raise BadInput(f"mask has a text for {name!r}, which is not a unit of the text")
-        return tuple(mask.get(name, mask.get(_bare(name), "")) for name in names)
+        return tuple(mask.get(name, mask.get(bare(name), "")) for name in names)
     if mask == DELETE:
         return ("",) * len(names)
     if document.fields is not None:
         return (_json(mask),) * len(names)
     return (mask,) * len(names)
-
-
-def _bare(name: str) -> str:
-    return name.strip(".,;:!?…()\"“”‘’'") or name
 
 
 def _json(mask: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.fingerprint import identity_fingerprint
 from interplay.lenses.text.ablation import Ablation
 from interplay.lenses.text.response_targets import ResponseTarget, TextTarget
 from interplay.models.language import LanguageModel, Query, Response, Tokens
@@ -85,9 +84,7 @@ class ResponseValueFunction:
         self.subject["response"] = self.reference
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
-        self.fingerprint = hashlib.sha256(
-            json.dumps(identity, sort_keys=True).encode()
-        ).hexdigest()[:32]
+        self.fingerprint = identity_fingerprint(identity)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         measured = self.measure(masks)

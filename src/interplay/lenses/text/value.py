@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from interplay.fingerprint import identity_fingerprint
 from interplay.lenses.targets import ClassTarget, class_target
 from interplay.lenses.text.ablation import Ablation
 from interplay.models.hf_classifier import HFClassifier
@@ -76,9 +75,7 @@ class TextValueFunction:
         identity = {**self.subject, "model": model.fingerprint, "version": 2}
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
-        self.fingerprint = hashlib.sha256(
-            json.dumps(identity, sort_keys=True).encode()
-        ).hexdigest()[:32]
+        self.fingerprint = identity_fingerprint(identity)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from types import TracebackType
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from interplay.errors import BadInput, unknown
+from interplay.fingerprint import identity_fingerprint
 from interplay.models import responses as tokenized
 from interplay.models.language import Generated, Prompt, Query, Response, Scored
 from interplay.models.openai_server.batch import Request
@@ -97,8 +96,7 @@ class OpenAIServer:
             "tokenizer": digest(self._tokenizer),
             "version": 1,
         }
-        text = json.dumps(identity, sort_keys=True)
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:32]
+        self.fingerprint = identity_fingerprint(identity)
 
     @classmethod
     def connect(
