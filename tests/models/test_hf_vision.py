@@ -15,7 +15,8 @@ from tiny_image_models import CLASSES
 from interplay.errors import BackendError, BadInput
 from interplay.models.hf_contrastive import HFContrastive
 from interplay.models.hf_image_text import HFImageText
-from interplay.models.hf_vision import HFVisionClassifier, PictureBatches
+from interplay.models.hf_pictures import PictureBatches
+from interplay.models.hf_vision import HFVisionClassifier
 
 RNG = np.random.default_rng(0)
 PICTURES = [RNG.integers(0, 256, (20 + 7 * i, 30, 3), dtype=np.uint8) for i in range(7)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from interplay.models.batching import out_of_memory
 from interplay.models.causal_passes import IntArray, Passes, log_probabilities, rows_of
 from interplay.models.causal_ways import Ways, tried
 from interplay.models.hf_language import HFLanguageModel
-from interplay.models.hf_loading import Loaded, load
+from interplay.models.hf_loading import Loaded
 from interplay.models.language import Tokens
 from interplay.value_function import BoolArray, FloatArray
 
@@ -54,54 +53,16 @@ class HFCausalLM(HFLanguageModel):
     (Bloom) may count positions without the hidden ones.
     """
 
+    auto = "AutoModelForCausalLM"
+    kinds = ("ForCausalLM", "LMHeadModel")
+    what = "causal language model"
+
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded)
         self._passes = Passes(loaded.network, loaded.device)
         self._tried: Ways | None = None
         self._last: tuple[Tokens, Any] | None = None
         self._behind = len(self._dressing()[1])
-
-    @classmethod
-    def load(
-        cls, model: str | Path, *, device: str | None = None, dtype: str | None = None
-    ) -> HFCausalLM:
-        """Load a causal language model from a folder, or ``hf:ID`` from the Hugging Face Hub.
-
-        Parameters
-        ----------
-        model : str or Path
-            A folder with ``config.json``, weights and tokenizer files, or ``hf:OWNER/NAME``.
-        device : str, optional
-            A torch device; default: ``"cuda"`` where there is one, else ``"cpu"``.
-        dtype : str, optional
-            One of ``float32``, ``float64``, ``float16``, ``bfloat16``. Default: ``bfloat16`` on
-            CUDA devices, else ``float32``.
-
-        Raises
-        ------
-        BadInput
-            If the folder is missing, is not a causal language model, lacks weights, or if device or
-            dtype are unknown. Code that comes with a model is never run.
-        MissingExtra
-            If torch or transformers is not installed.
-
-        Examples
-        --------
-        >>> model = HFCausalLM.load("folder")  # doctest: +SKIP
-        >>> (query,) = model.read([Prompt.plain("Once upon a")])  # doctest: +SKIP
-        >>> model.respond(query, max_tokens=2).text  # doctest: +SKIP
-        ' time,'
-        """
-        loaded = load(
-            str(model),
-            auto="AutoModelForCausalLM",
-            kinds=("ForCausalLM", "LMHeadModel"),
-            what="causal language model",
-            device=device,
-            dtype=dtype,
-            dtype_on_gpu="bfloat16",
-        )
-        return cls(loaded)
 
     def _open(self, ids: list[int]) -> list[int]:
         return ids[: len(ids) - self._behind]

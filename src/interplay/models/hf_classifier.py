@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from inspect import signature
-from pathlib import Path
 
 import numpy as np
 
 from interplay.errors import BadInput
 from interplay.models.batching import Batches
-from interplay.models.hf_loading import Loaded, load
+from interplay.models.hf_loading import Loaded
 from interplay.models.hf_model import HFModel
 from interplay.value_function import FloatArray
 
@@ -36,6 +35,10 @@ class HFClassifier(HFModel):
         True where each label is a yes or no of its own (a sigmoid, not a softmax).
     """
 
+    auto = "AutoModelForSequenceClassification"
+    kinds = ("ForSequenceClassification",)
+    what = "sequence classifier"
+
     def __init__(self, loaded: Loaded) -> None:
         import torch
 
@@ -49,39 +52,6 @@ class HFClassifier(HFModel):
         self._types = _reads_token_types(loaded)
         self._batches = Batches(loaded.name)
         self._epsilon = float(torch.finfo(self.model.dtype).eps)
-
-    @classmethod
-    def load(
-        cls, model: str | Path, *, device: str | None = None, dtype: str | None = None
-    ) -> HFClassifier:
-        """Load a classifier from a folder, or ``hf:ID`` from the Hugging Face Hub (or its cache).
-
-        Parameters
-        ----------
-        model : str or Path
-            A folder with ``config.json``, weights and tokenizer files, or ``hf:OWNER/NAME``.
-        device : str, optional
-            A torch device; default: ``"cuda"`` where there is one, else ``"cpu"``.
-        dtype : str, optional
-            One of ``float32`` (default), ``float64``, ``float16``, ``bfloat16``.
-
-        Raises
-        ------
-        BadInput
-            If the folder is missing, is not a sequence classifier, lacks weights, or if device or
-            dtype are unknown. Code that comes with a model is never run.
-        MissingExtra
-            If torch or transformers is not installed.
-        """
-        loaded = load(
-            str(model),
-            auto="AutoModelForSequenceClassification",
-            kinds=("ForSequenceClassification",),
-            what="sequence classifier",
-            device=device,
-            dtype=dtype,
-        )
-        return cls(loaded)
 
     def logits(
         self,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.models.hf_loading import LoadedImages, load_images
-from interplay.models.hf_vision import Picture, PictureBatches, pixels_of
+from interplay.models.hf_loading import LoadedImages
+from interplay.models.hf_pictures import HFPictureModel, Picture, pixels_of
 from interplay.value_function import FloatArray
 
 
-class HFContrastive:
+class HFContrastive(HFPictureModel):
     """A contrastive model of pictures and texts in Hugging Face format, with its processor.
 
     Made by :meth:`load`. The score of a picture and a caption is the scaled cosine of their
@@ -33,13 +32,12 @@ class HFContrastive:
         The longest caption, special tokens included.
     """
 
+    auto = "AutoModelForZeroShotImageClassification"
+    kinds = ("Model",)
+    what = "contrastive model of pictures and captions"
+
     def __init__(self, loaded: LoadedImages) -> None:
-        self.name = loaded.name
-        self.fingerprint = loaded.fingerprint
-        self.device = loaded.device
-        self.processor = loaded.processor
-        self.model = loaded.network
-        self._batches = PictureBatches(self.name)
+        super().__init__(loaded)
         self.multi_label = hasattr(self.model, "logit_bias")
         if not hasattr(self.model, "logit_scale"):
             raise BadInput(
@@ -49,38 +47,6 @@ class HFContrastive:
         positions = int(self.model.config.get_text_config().max_position_embeddings)
         self.max_tokens = min(positions, int(self.processor.tokenizer.model_max_length))
         self._check()
-
-    @classmethod
-    def load(
-        cls, model: str | Path, *, device: str | None = None, dtype: str | None = None
-    ) -> HFContrastive:
-        """Load a model from a folder, or ``hf:ID`` from the Hugging Face Hub (or its cache).
-
-        Parameters
-        ----------
-        model : str or Path
-            A folder with ``config.json``, weights, tokenizer and image processor, or
-            ``hf:OWNER/NAME``.
-        device, dtype : str, optional
-            As for :meth:`interplay.models.hf_vision.HFVisionClassifier.load`.
-
-        Raises
-        ------
-        BadInput
-            If the folder is missing or holds no model of this kind.
-        MissingExtra
-            If torch, transformers or pillow is not installed.
-        """
-        loaded = load_images(
-            str(model),
-            auto="AutoModelForZeroShotImageClassification",
-            kinds=("Model",),
-            what="contrastive model of pictures and captions",
-            processor="AutoProcessor",
-            device=device,
-            dtype=dtype,
-        )
-        return cls(loaded)
 
     def embed_pictures(self, pictures: Iterable[Picture], *, batch_size: int = 32) -> FloatArray:
         """Return the embeddings of pictures, float64 ``(m, d)``, each of length 1."""

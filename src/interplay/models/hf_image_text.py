@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BackendError, BadInput
 from interplay.models.batching import out_of_memory
-from interplay.models.hf_loading import LoadedImages, load_images
-from interplay.models.hf_vision import Picture, PictureBatches
+from interplay.models.hf_loading import LoadedImages
+from interplay.models.hf_pictures import HFPictureModel, Picture
 from interplay.models.language import Response
 from interplay.models.responses import decoded, fixed
 from interplay.value_function import FloatArray
@@ -35,7 +34,7 @@ class Answered:
     tokens: FloatArray
 
 
-class HFImageText:
+class HFImageText(HFPictureModel):
     """A language model that looks at pictures, in Hugging Face format, with its processor.
 
     Made by :meth:`load`. Questions go through the model's own chat template where it has one;
@@ -52,47 +51,11 @@ class HFImageText:
         The longest prompt and response together; None where nobody says.
     """
 
+    auto = "AutoModelForImageTextToText"
+    kinds = ("ForConditionalGeneration", "ForCausalLM", "ForVision2Seq")
+    what = "vision-language model"
+
     def __init__(self, loaded: LoadedImages) -> None:
-        self.name = loaded.name
-        self.fingerprint = loaded.fingerprint
-        self.device = loaded.device
-        self.processor = loaded.processor
-        self.model = loaded.network
-        self.tokenizer = self.processor.tokenizer
-        self._batches = PictureBatches(self.name)
-        positions = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        self.max_tokens = positions if isinstance(positions, int) and positions > 0 else None
-        self._keeps = "logits_to_keep" in signature(self.model.forward).parameters
-
-    @classmethod
-    def load(
-        cls, model: str | Path, *, device: str | None = None, dtype: str | None = None
-    ) -> HFImageText:
-        """Load a model from a folder, or ``hf:ID`` from the Hugging Face Hub (or its cache).
-
-        Parameters
-        ----------
-        model : str or Path
-            A folder with ``config.json``, weights, tokenizer and processor, or ``hf:OWNER/NAME``.
-        device, dtype : str, optional
-            As for :meth:`interplay.models.hf_vision.HFVisionClassifier.load`.
-
-        Raises
-        ------
-        BadInput
-            If the folder is missing or holds no model of this kind.
-        MissingExtra
-            If torch, transformers or pillow is not installed.
-        """
-        loaded = load_images(
-            str(model),
-            auto="AutoModelForImageTextToText",
-            kinds=("ForConditionalGeneration", "ForCausalLM", "ForVision2Seq"),
-            what="vision-language model",
-            processor="AutoProcessor",
-            device=device,
-            dtype=dtype,
-        )
         if not hasattr(loaded.processor, "tokenizer"):
             raise BadInput(
                 f"{loaded.name!r} has no processor for pictures and text together; save it beside "
@@ -103,7 +66,11 @@ class HFImageText:
                 f"{loaded.name!r} has an encoder and a decoder, which interplay does not ask about "
                 "pictures; use a model of the LLaVA kind, whose prompt and response are one text"
             )
-        return cls(loaded)
+        super().__init__(loaded)
+        self.tokenizer = self.processor.tokenizer
+        positions = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        self.max_tokens = positions if isinstance(positions, int) and positions > 0 else None
+        self._keeps = "logits_to_keep" in signature(self.model.forward).parameters
 
     def prompt(self, question: str) -> str:
         """Return the text in which the question is put to the model, the picture's place in it."""

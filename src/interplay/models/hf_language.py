@@ -39,6 +39,8 @@ class HFLanguageModel(HFModel):
         beginning of another text.
     """
 
+    dtype_on_gpu = "bfloat16"
+
     # a model that tells one text after the other begins the next one with BOS
     _end_names: tuple[str, ...] = ("eos_token_id", "bos_token_id")
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
 
 from interplay.errors import BadInput
-from interplay.models.hf_loading import Loaded
+from interplay.models.hf_loading import Loaded, load
 
 
 class HFModel:
     """A network with its tokenizer; texts become lists of token ids, never truncated.
+
+    Made by :meth:`load`; a kind of model says what it is loaded as.
 
     Attributes
     ----------
@@ -22,6 +26,17 @@ class HFModel:
         the commit) and of the number format. The folder's name and the device are not in it.
     """
 
+    auto: ClassVar[str]
+    """The class of transformers that loads it."""
+
+    kinds: ClassVar[tuple[str, ...]]
+    """How the names of architectures that were trained for this end."""
+
+    what: ClassVar[str]
+    """What such a network is called in messages."""
+
+    dtype_on_gpu: ClassVar[str] = "float32"
+
     def __init__(self, loaded: Loaded) -> None:
         self.name = loaded.name
         self.fingerprint = loaded.fingerprint
@@ -29,6 +44,41 @@ class HFModel:
         self.tokenizer = loaded.tokenizer
         self.model = loaded.network
         self.max_tokens = loaded.max_tokens
+
+    @classmethod
+    def load(
+        cls, model: str | Path, *, device: str | None = None, dtype: str | None = None
+    ) -> Self:
+        """Load a model from a folder, or ``hf:ID`` from the Hugging Face Hub (or its cache).
+
+        Parameters
+        ----------
+        model : str or Path
+            A folder with ``config.json``, weights and tokenizer files, or ``hf:OWNER/NAME``.
+        device : str, optional
+            A torch device; default: ``"cuda"`` where there is one, else ``"cpu"``.
+        dtype : str, optional
+            One of ``float32``, ``float64``, ``float16``, ``bfloat16``. Default: ``float32``, but
+            ``bfloat16`` for language models on CUDA devices.
+
+        Raises
+        ------
+        BadInput
+            If the folder is missing, is no model of this kind, lacks weights, or if device or
+            dtype are unknown. Code that comes with a model is never run.
+        MissingExtra
+            If torch or transformers is not installed.
+        """
+        loaded = load(
+            str(model),
+            auto=cls.auto,
+            kinds=cls.kinds,
+            what=cls.what,
+            device=device,
+            dtype=dtype,
+            dtype_on_gpu=cls.dtype_on_gpu,
+        )
+        return cls(loaded)
 
     def encode(self, texts: Sequence[str], *, special: bool = True) -> list[list[int]]:
         """Return the token ids of each text, never truncated.

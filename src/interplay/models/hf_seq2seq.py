@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from interplay.errors import BadInput
 from interplay.models.causal_passes import log_probabilities
 from interplay.models.hf_language import HFLanguageModel
-from interplay.models.hf_loading import Loaded, load
+from interplay.models.hf_loading import Loaded
 from interplay.models.language import Query, Response, Tokens
 from interplay.models.responses import decoded, fixed
 from interplay.value_function import FloatArray
@@ -32,34 +31,14 @@ class HFSeq2SeqLM(HFLanguageModel):
 
     _end_names = ("eos_token_id",)  # decoders may begin with BOS, after their start token
 
+    auto = "AutoModelForSeq2SeqLM"
+    kinds = ("ForConditionalGeneration",)
+    what = "encoder-decoder language model"
+
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(loaded)
         self._ragged: bool | None = None
         self._opening = self._decoder_opening()
-
-    @classmethod
-    def load(
-        cls, model: str | Path, *, device: str | None = None, dtype: str | None = None
-    ) -> HFSeq2SeqLM:
-        """Load an encoder-decoder from a folder, or ``hf:ID`` from the Hugging Face Hub.
-
-        Parameters and errors as in :meth:`HFCausalLM.load`.
-
-        Examples
-        --------
-        >>> model = HFSeq2SeqLM.load("folder")  # doctest: +SKIP
-        >>> model.read([Prompt.plain("translate: good")])  # doctest: +SKIP
-        """
-        loaded = load(
-            str(model),
-            auto="AutoModelForSeq2SeqLM",
-            kinds=("ForConditionalGeneration",),
-            what="encoder-decoder language model",
-            device=device,
-            dtype=dtype,
-            dtype_on_gpu="bfloat16",
-        )
-        return cls(loaded)
 
     def fix(self, query: Query, text: str) -> Response:
         """Return ``text`` as the decoder's tokens, with the characters of each.

@@ -8,7 +8,7 @@ import numpy as np
 
 from interplay.errors import BadInput
 from interplay.lenses.image.regions import Regions
-from interplay.models.hf_vision import Picture
+from interplay.models.hf_pictures import Picture
 from interplay.value_function import BoolArray
 
 MASKS = ("blur", "mean", "grey")

@@ -21,7 +21,8 @@ from interplay.lenses.image.scores import (
 from interplay.lenses.image.value import ImageValueFunction
 from interplay.models.hf_contrastive import HFContrastive
 from interplay.models.hf_image_text import HFImageText
-from interplay.models.hf_vision import HFVisionClassifier, Picture
+from interplay.models.hf_pictures import Picture
+from interplay.models.hf_vision import HFVisionClassifier
 
 
 def image(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput, MissingExtra
-from interplay.models.hf_vision import Picture
+from interplay.models.hf_pictures import Picture
 
 DEEP = ("I", "F")
 """How the names of modes begin that hold more than 8 bits a channel."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.lenses.image.superpixels import superpixels
-from interplay.models.hf_vision import Picture
+from interplay.models.hf_pictures import Picture
 
 FORMS = ("patches:ROWSxCOLUMNS", "superpixels:COUNT", "either with +word for a caption's words")
 Loop = list[int]

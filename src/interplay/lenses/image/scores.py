@@ -14,7 +14,8 @@ from interplay.lenses.targets import ClassTarget, class_target
 from interplay.lenses.text.response_targets import ResponseTarget, TextTarget, response_target
 from interplay.models.hf_contrastive import HFContrastive
 from interplay.models.hf_image_text import HFImageText
-from interplay.models.hf_vision import HFVisionClassifier, Picture
+from interplay.models.hf_pictures import Picture
+from interplay.models.hf_vision import HFVisionClassifier
 from interplay.models.language import Response
 from interplay.value_function import FloatArray
 

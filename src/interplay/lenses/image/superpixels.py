@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.models.hf_vision import Picture
+from interplay.models.hf_pictures import Picture
 from interplay.value_function import FloatArray
 
 LONGEST = 320
