@@ -13,6 +13,7 @@ Every message says what was wrong (name, value, shape) and what to do about it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
 
 
 class InterplayError(Exception):
@@ -52,3 +53,15 @@ def unknown(what: str, given: object, valid: Iterable[str]) -> BadInput:
     BadInput("unknown method 'shap'; valid: auto, lasso")
     """
     return BadInput(f"unknown {what} {given!r}; valid: {', '.join(valid)}")
+
+
+def check_whole(name: str, given: object, least: int) -> int:
+    """Return ``given``, a whole number of at least ``least``, or raise :class:`BadInput`.
+
+    >>> check_whole("seed", -1, 0)
+    Traceback (most recent call last):
+    interplay.errors.BadInput: seed must be a whole number of at least 0; got -1
+    """
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
+        raise BadInput(f"{name} must be a whole number of at least {least}; got {given!r}")
+    return int(given)

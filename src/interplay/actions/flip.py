@@ -22,7 +22,7 @@ from interplay.actions.inputs import Inputs, Transfer, check_inputs, totals
 from interplay.actions.probe import Probe, Removed, masks_without
 from interplay.actions.rates import Rate, rate_of
 from interplay.actions.search import Search
-from interplay.errors import BadInput, BudgetExceeded, unknown
+from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
 from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, parse_budget
 from interplay.groups import Grouped
 from interplay.value_function import FloatArray
@@ -143,8 +143,8 @@ def flip(
     spend = parse_budget(budget)
     if spend.auto:
         raise BadInput(f"flip has no automatic budget; give calls, such as 200. Got {budget!r}")
-    repeats = _whole(repeats, "repeats", 1)
-    at_most = _whole(AT_MOST if at_most is None else at_most, "at_most", 1)
+    repeats = check_whole("repeats", repeats, 1)
+    at_most = check_whole("at_most", AT_MOST if at_most is None else at_most, 1)
     function, free = value_function_for(explanation, value_function, replacements)
     others = check_inputs(inputs) if inputs is not None else {}
     if others and drop is not None and not shown.target_name.startswith(("prob", "logprob")):
@@ -193,12 +193,6 @@ def _target(explanation: Explained, target: str) -> Explained:
         raise unknown("target", target, explanation.targets)
     shown: Explained = explanation.target(target)
     return shown
-
-
-def _whole(number: object, name: str, least: int) -> int:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
-        raise BadInput(f"{name} must be a whole number of at least {least}; got {number!r}")
-    return int(number)
 
 
 def _confirmed(search: Search, repeats: int) -> tuple[Removed | None, FloatArray]:

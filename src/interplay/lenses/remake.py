@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from interplay.errors import BadInput
 
 KINDS = ("text", "image", "components")
-"""Kinds of subjects whose value functions can be made from a run file alone."""
+"""Kinds of subjects whose value functions can be made from a run file alone: the lens of each, in
+the folder of that name, has a function ``remade``."""
 
 
 def value_function_of(
@@ -40,43 +42,6 @@ def value_function_of(
             f"{'plain callable' if kind in (None, 'callable') else f'value function of a {kind}'} "
             "cannot be made from the file: pass the value function"
         )
-    if kind == "components":
-        from interplay.lenses.components.lens import remade as network_remade
-
-        return network_remade(subject, targets, **changes)
-    given = subject.get("arguments")
-    if given is None and kind == "text" and "response" in subject:
-        raise BadInput(
-            "the texts of this run were judged by a Python function, which is not in the file: "
-            "pass the value function"
-        )
-    if kind == "image":
-        from interplay.lenses.image import remade
-
-        return remade(subject, targets, **changes)
-    if kind == "components":
-        from interplay.lenses.components.lens import remade as remade_components
-
-        return remade_components(subject, targets, **changes)
-    arguments: dict[str, Any] = {
-        "model": str(subject["model"]),
-        "target": list(targets),
-        **_decoded(given or {}),
-    }
-    from interplay.lenses.text import text
-
-    if given is None:  # runs of before arguments were told
-        arguments |= {"units": str(subject["units"]), "mask": subject["mask"]}
-    arguments.setdefault("text", subject["text"])
-    return text(**arguments | changes)
-
-
-def _decoded(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as they were given: JSON knows no tuples."""
-    decoded = dict(arguments)
-    units = decoded.get("units")
-    if isinstance(units, list):
-        decoded["units"] = [tuple(span) for span in units]
-    if "usd_per_million" in decoded:
-        decoded["usd_per_million"] = tuple(decoded["usd_per_million"])
-    return decoded
+    lens: Any = import_module(f"interplay.lenses.{kind}")
+    made: Callable[..., Any] = lens.remade(subject, targets, **changes)
+    return made

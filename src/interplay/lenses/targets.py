@@ -113,3 +113,17 @@ def _index(label: str, labels: Sequence[str]) -> int:
     if index is None:
         raise unknown("label", label.strip(), labels)
     return index
+
+
+def wanted_targets(target: object) -> list[str]:
+    """Return the targets that were asked for, none, one or several.
+
+    >>> wanted_targets(None), wanted_targets("prob:cat")
+    ([], ['prob:cat'])
+    """
+    if target is None:
+        return []
+    targets = [target] if isinstance(target, str) else target
+    if not isinstance(targets, Sequence) or not all(isinstance(one, str) for one in targets):
+        raise BadInput(f"target must be a string, or several; got {target!r}")
+    return list(targets)

@@ -15,7 +15,7 @@ from interplay.actions.prune.gradients import gate_gradients
 from interplay.actions.prune.pruning import METHODS, Choice, Contest, Pruning, differences, interval
 from interplay.actions.prune.removal import queries_of_group
 from interplay.actions.prune.scores import Prunable, Scores, check_prunable
-from interplay.errors import BadInput, BudgetExceeded, unknown
+from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
 from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, parse_budget
 from interplay.lenses.remake import value_function_of
 from interplay.recording import Recording
@@ -111,8 +111,7 @@ def prune(
     wanted = _compared(compare, robust)
     room_list = rooms(keep, n, *_layers(function)) if even else rooms(keep, n)
     count = _count(random, explanation)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
+    check_whole("seed", seed, 0)
     train, test = function.on("train"), function.on("test")
     if len(test.prompts) == 0:
         raise BadInput(

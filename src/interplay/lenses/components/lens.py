@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.lenses.components.engine import Engine
 from interplay.lenses.components.network import open_network
 from interplay.lenses.components.parts import Part, parse_parts
@@ -103,8 +103,7 @@ def components(
         whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
         if number is not None and (not whole or number < 1):
             raise BadInput(f"{name} must be an integer of at least 1; got {number!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
+    check_whole("seed", seed, 0)
     network = open_network(model, tokenizer, device=device, dtype=dtype)
     known, chosen, sites = _parts(network.module, parts, projection, heads)
     if len(chosen) < 2:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BadInput, unknown
+from interplay.errors import BadInput, check_whole, unknown
 from interplay.value_function import FloatArray
 
 if TYPE_CHECKING:
@@ -347,8 +347,7 @@ def check_split(size: int, share: float, seed: int, what: str) -> None:
         )
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
         raise BadInput(f"share, the part of the prompts to fit on, must be in (0, 1); got {share}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
+    check_whole("seed", seed, 0)
 
 
 def json_lines(path: Path, text: str) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from interplay.lenses.image.scores import (
     Scores,
 )
 from interplay.lenses.image.value import ImageValueFunction
+from interplay.lenses.targets import wanted_targets
 from interplay.models.hf_contrastive import HFContrastive
 from interplay.models.hf_image_text import HFImageText
 from interplay.models.hf_pictures import Picture
@@ -101,7 +102,7 @@ def image(
     """
     # Cheap checks come before the model is loaded.
     wanted = parse_units(units)
-    targets = _targets(target)
+    targets = wanted_targets(target)
     if batch_size is None:
         batch_size = 8 if question is not None else 32
     for name, number in (("batch_size", batch_size), ("max_new_tokens", max_new_tokens)):
@@ -171,15 +172,6 @@ def remade(
         )
     arguments = {"model": str(subject["model"]), "target": list(targets), **(given or {})}
     return image(**arguments | changes)
-
-
-def _targets(target: object) -> list[str]:
-    if target is None:
-        return []
-    targets = [target] if isinstance(target, str) else target
-    if not isinstance(targets, Sequence) or not all(isinstance(one, str) for one in targets):
-        raise BadInput(f"target must be a string, or several; got {target!r}")
-    return list(targets)
 
 
 def _load(

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.lenses.tabular.outputs import outputs
 from interplay.lenses.tabular.table import Table, make_table
 from interplay.lenses.tabular.value import TableMask, TableValueFunction
+from interplay.lenses.targets import wanted_targets
 
 DRAWS = 64
 MASKS = ("mean", "marginal", "marginal:DRAWS", "marginal:all")
@@ -82,9 +83,8 @@ def tabular(
     array([2., 1., 0.])
     """
     wanted = _mask(mask)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadInput(f"seed must be a whole number of at least 0; got {seed!r}")
-    targets = target_names(target)
+    check_whole("seed", seed, 0)
+    targets = wanted_targets(target)
     if len(set(targets)) < len(targets):
         raise BadInput(f"target names the same twice: {', '.join(targets)}")
     table = make_table(row, background, columns)
@@ -99,16 +99,6 @@ def tabular(
     places = np.zeros((1, len(table.columns)), dtype=np.intp)
     model = outputs(predict, targets, table.gathered(places))
     return TableValueFunction(table, model, predict, wanted, members, int(seed))
-
-
-def target_names(target: object) -> list[str]:
-    """Return the targets that were asked for, none, one or several."""
-    if target is None:
-        return []
-    targets = [target] if isinstance(target, str) else target
-    if not isinstance(targets, Sequence) or not all(isinstance(one, str) for one in targets):
-        raise BadInput(f"target must be a string, or several; got {target!r}")
-    return list(targets)
 
 
 def _mask(mask: object) -> TableMask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from interplay.groups import Nesting
 from interplay.lenses.text.fields import Fields
@@ -68,6 +69,20 @@ class Document:
         if self.fields is not None:
             return tuple(one.path for one in self.fields)
         return self.units.features
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What reports need of it: the text, where its units are, and the messages of a chat."""
+        told: dict[str, Any] = {
+            "text": self.text,
+            "spans": [list(span) for span in self.units.cores],
+            "units": self.units.kind,
+        }
+        if self.chat:
+            told["messages"] = [
+                {"role": one.role, "start": one.start, "end": one.end} for one in self.messages
+            ]
+        return told
 
     def render(self, instead: Sequence[str | None]) -> list[tuple[str, str]]:
         """Return ``(role, text)`` of each message that is left.

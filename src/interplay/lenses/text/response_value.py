@@ -61,17 +61,11 @@ class ResponseValueFunction:
         self.targets = tuple(target.name for target in wanted)
         self.subject: dict[str, Any] = {
             "kind": "text",
-            "text": document.text,
-            "spans": [list(span) for span in document.units.cores],
-            "units": document.units.kind,
+            **document.told,
             "mask": ablation.mask,
             "model": model.name,
             "target": self.targets[0] if len(wanted) == 1 else list(self.targets),
         }
-        if document.chat:
-            self.subject["messages"] = [
-                {"role": one.role, "start": one.start, "end": one.end} for one in document.messages
-            ]
         identity = {
             **self.subject,
             "model": model.fingerprint,

@@ -132,16 +132,11 @@ def text(
     )  # fmt: skip
     if mask is not None and not isinstance(mask, Mapping):
         check_string("mask", mask)
-    if batch_size is not None and (
-        isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1
-    ):
-        raise BadInput(f"batch_size must be an integer of at least 1; got {batch_size!r}")
-    if (
-        isinstance(max_new_tokens, bool)
-        or not isinstance(max_new_tokens, int)
-        or max_new_tokens < 1
-    ):
-        raise BadInput(f"max_new_tokens must be an integer of at least 1; got {max_new_tokens!r}")
+    for name, number in (("batch_size", batch_size), ("max_new_tokens", max_new_tokens)):
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, int) or number < 1
+        ):
+            raise BadInput(f"{name} must be an integer of at least 1; got {number!r}")
     # Cheap checks of the text come before the model is loaded.
     made = document(
         text, units, question=question, template=template, examples=examples, system=system,
@@ -186,6 +181,39 @@ def text(
         max_new_tokens=max_new_tokens,
         arguments=None if any(isinstance(t, TextTarget) and t.judge for t in read) else arguments,
     )
+
+
+def remade(
+    subject: Mapping[str, Any], targets: Sequence[str], **changes: Any
+) -> TextValueFunction | ResponseValueFunction:
+    """Make the value function of a run again from the ``subject`` in the run's file.
+
+    ``changes`` are arguments of :func:`text` that shall be others than the run's.
+
+    Raises
+    ------
+    BadInput
+        If texts were judged by a Python function.
+    """
+    given = subject.get("arguments")
+    if given is None and "response" in subject:
+        raise BadInput(
+            "the texts of this run were judged by a Python function, which is not in the file: "
+            "pass the value function"
+        )
+    if given is None:  # runs of before arguments were told
+        given = {"units": str(subject["units"]), "mask": subject["mask"]}
+    arguments: dict[str, Any] = {
+        "text": subject["text"],
+        "model": str(subject["model"]),
+        "target": list(targets),
+        **given,
+    }
+    if not isinstance(arguments.get("units", ""), str):  # JSON knows no tuples
+        arguments["units"] = [tuple(span) for span in arguments["units"]]
+    if "usd_per_million" in arguments:
+        arguments["usd_per_million"] = tuple(arguments["usd_per_million"])
+    return text(**arguments | changes)
 
 
 def _ablation(made: Document, model: Any, mask: Mask) -> Ablation:

@@ -64,9 +64,7 @@ class TextValueFunction:
         self.targets = tuple(target.name for target in wanted)
         self.subject: dict[str, Any] = {
             "kind": "text",
-            "text": document.text,
-            "spans": [list(span) for span in document.units.cores],
-            "units": document.units.kind,
+            **document.told,
             "mask": ablation.mask,
             "model": model.name,
             # of one target its name, so that fingerprints of older stores hold
