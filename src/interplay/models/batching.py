@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+from typing import TypeVar
 
 from interplay.errors import BackendError
+
+T = TypeVar("T")
 
 
 class Batches:
@@ -60,14 +63,7 @@ class Batches:
         done = 0
         while done < len(order):
             batch = self._next(order[done:], lengths, rows, keys)
-            failed: Exception | None = None
-            try:
-                work(batch)
-            except Exception as error:
-                if not out_of_memory(error):
-                    raise
-                # the frames of the traceback hold the tensors that filled the memory
-                failed = error.with_traceback(None)
+            failed = short_of_memory(work, batch)
             if failed is None:
                 done += len(batch)
                 continue
@@ -78,7 +74,6 @@ class Batches:
                     "device with more memory, dtype='bfloat16', or a shorter text"
                 ) from failed
             self.tokens = len(batch) // 2 * longest
-            _release()
 
     def _next(
         self, order: Sequence[int], lengths: Sequence[int], rows: int | None, keys: Sequence[int]
@@ -88,6 +83,21 @@ class Batches:
         if self.tokens is not None:
             size = min(size, self.tokens // max(lengths[first], 1))
         return list(takewhile(lambda i: keys[i] == keys[first], order[: max(size, 1)]))
+
+
+def short_of_memory(work: Callable[[T], object], batch: T) -> Exception | None:
+    """Do the work of a batch; return the error if memory did not suffice for it, free again."""
+    failed = None
+    try:
+        work(batch)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        # the frames of the traceback hold the tensors that filled the memory
+        failed = error.with_traceback(None)
+    if failed is not None:
+        _release()
+    return failed
 
 
 def out_of_memory(error: BaseException) -> bool:

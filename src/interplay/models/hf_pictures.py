@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BackendError
-from interplay.models.batching import out_of_memory
+from interplay.models.batching import short_of_memory
 from interplay.models.hf_loading import LoadedImages, load_images
 
 Picture = NDArray[np.uint8]
@@ -116,14 +116,7 @@ class PictureBatches:
             done = 0
             while done < len(batch):
                 part = batch[done : done + (self.limit or size)]
-                failed: Exception | None = None
-                try:
-                    found.append(work(part))
-                except Exception as error:
-                    if not out_of_memory(error):
-                        raise
-                    # the frames of the traceback hold the tensors that filled the memory
-                    failed = error.with_traceback(None)
+                failed = short_of_memory(lambda some: found.append(work(some)), part)
                 if failed is None:
                     done += len(part)
                 elif len(part) == 1:
