@@ -29,7 +29,7 @@ def test_importing_is_light() -> None:
     )
     heavy = {
         "torch", "transformers", "sklearn", "matplotlib", "pandas", "jinja2", "rich", "cyclopts",
-        "safetensors", "tokenizers", "pyarrow", "lightgbm", "ray", "httpx2", "PIL",
+        "safetensors", "tokenizers", "pyarrow", "lightgbm", "ray", "aiohttp", "PIL",
     }  # fmt: skip
     assert heavy.isdisjoint(run.stdout.split())
 
@@ -60,7 +60,7 @@ def test_pickle_is_nowhere() -> None:
 
 @pytest.mark.parametrize(
     ("extra", "absent", "model"),
-    [("hf", ("transformers", "torch"), "model_path()"), ("api", ("httpx2",), "'openai:anything'")],
+    [("hf", ("transformers", "torch"), "model_path()"), ("api", ("aiohttp",), "'openai:anything'")],
 )
 def test_a_missing_extra_says_what_to_install(
     extra: str, absent: tuple[str, ...], model: str

@@ -14,13 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from openai_server import Server, WordModel
 
 from interplay.errors import BadInput
 from interplay.models.openai_server import OpenAIServer
-from interplay.models.openai_server.wire import OneConnection
+from interplay.models.openai_server.batch import Request
+from interplay.models.openai_server.connection import Connection
+from interplay.models.openai_server.faults import Fault
+from interplay.models.openai_server.key import Key
+from interplay.models.openai_server.ledger import Cap, Ledger
+from interplay.models.openai_server.limits import Pace
+from interplay.models.openai_server.options import Options
 
 Answer = Callable[[int], list[bytes]]
 """The parts of the answer to a request; an empty part ends the connection, None waits."""
@@ -76,12 +81,19 @@ def answering(answer: Answer, pause: float = 0.0) -> Iterator[tuple[str, list[in
         loop.close()
 
 
-def ask(url: str, times: int = 1, timeout: float = 5.0) -> list[httpx2.Response]:
-    async def run() -> list[httpx2.Response]:
-        async with httpx2.AsyncClient(transport=OneConnection(None), timeout=timeout) as client:
-            return [await client.post(url, json={"a": 1}) for _ in range(times)]
+def ask(url: str, times: int = 1, timeout: float = 5.0) -> list[Any]:
+    """What single attempts, one after the other, give: answers or faults."""
+    options = Options(url, "words", Key(""), 5.0, timeout, 1, 0)
+    ledger = Ledger(None)
+    connection = Connection(options, Pace(32, None, None), ledger, Cap(ledger, None))
 
-    return asyncio.run(run())
+    async def run() -> list[Any]:
+        return [await connection.attempt(Request("", {"a": 1})) for _ in range(times)]
+
+    try:
+        return asyncio.run_coroutine_threadsafe(run(), connection.loop).result(20)
+    finally:
+        connection.close()
 
 
 def response(body: bytes, *headers: bytes) -> bytes:
@@ -90,30 +102,31 @@ def response(body: bytes, *headers: bytes) -> bytes:
 
 
 def test_one_connection_is_used_again() -> None:
-    with answering(lambda n: [response(b"%d" % n)]) as (url, connections):
-        assert [one.text for one in ask(url, 3)] == ["1", "2", "3"]
+    with answering(lambda n: [response(b'{"n": %d}' % n)]) as (url, connections):
+        assert ask(url, 3) == [{"n": 1}, {"n": 2}, {"n": 3}]
         assert connections == [1, 1, 1]
 
 
 def test_a_closed_connection_is_opened_again() -> None:
-    with answering(lambda n: [response(b"yes", b"connection: close"), b""]) as (url, connections):
-        assert [one.text for one in ask(url, 2)] == ["yes", "yes"]
+    answer = [response(b'{"yes": 1}', b"connection: close"), b""]
+    with answering(lambda n: answer) as (url, connections):
+        assert ask(url, 2) == [{"yes": 1}, {"yes": 1}]
         assert connections == [1, 2]
 
 
 def test_chunks_and_compression() -> None:
-    body = gzip.compress("über".encode() * 1000)
+    body = gzip.compress(json.dumps({"text": "über" * 1000}, ensure_ascii=False).encode())
     chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])]
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n"
     parts = [b"HTTP/1.1 103 Early Hints\r\n\r\n", head, *chunks, b"0\r\n\r\n"]
     with answering(lambda n: parts, pause=0.01) as (url, connections):
-        assert [one.text for one in ask(url, 2)] == ["über" * 1000] * 2
+        assert ask(url, 2) == [{"text": "über" * 1000}] * 2
         assert connections == [1, 1]
 
 
 def test_a_body_that_ends_with_the_connection() -> None:
-    with answering(lambda n: [b"HTTP/1.0 200 OK\r\n\r\nall of it", b""]) as (url, _):
-        assert ask(url)[0].text == "all of it"
+    with answering(lambda n: [b'HTTP/1.0 200 OK\r\n\r\n{"all": "of it"}', b""]) as (url, _):
+        assert ask(url) == [{"all": "of it"}]
 
 
 @pytest.mark.parametrize(
@@ -125,14 +138,42 @@ def test_a_body_that_ends_with_the_connection() -> None:
     ],
 )
 def test_what_is_no_whole_answer(parts: list[bytes]) -> None:
-    with answering(lambda n: parts) as (url, _), pytest.raises(httpx2.RemoteProtocolError):
-        ask(url)
+    with answering(lambda n: parts) as (url, _):
+        (fault,) = ask(url)
+    assert isinstance(fault, Fault)
+    assert (fault.again, fault.billed) == (True, True)
+    assert "broke the connection off" in str(fault.error)
 
 
 def test_an_answer_that_trickles_is_given_up() -> None:
     parts = [b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n", *[b"x"] * 50]
-    with answering(lambda n: parts, pause=0.05) as (url, _), pytest.raises(httpx2.ReadTimeout):
-        ask(url, timeout=0.3)
+    with answering(lambda n: parts, pause=0.05) as (url, _):
+        (fault,) = ask(url, timeout=0.3)
+    assert isinstance(fault, Fault)
+    assert "did not answer within 0.3 s" in str(fault.error)
+
+
+def test_a_server_that_points_elsewhere_does_not_get_the_key_there() -> None:
+    with answering(lambda n: [response(b'{"other": 1}')]) as (elsewhere, asked):
+        head = f"HTTP/1.1 307 Moved\r\nlocation: {elsewhere}\r\ncontent-length: 0\r\n\r\n"
+        with answering(lambda n: [head.encode()]) as (url, _):
+            (fault,) = ask(url)
+    assert isinstance(fault, Fault)
+    assert fault.status == 307
+    assert asked == []
+
+
+def test_what_cannot_be_sent() -> None:
+    with answering(lambda n: [response(b"{}")]) as (url, asked):
+        options = Options(url, "words", Key(""), 5.0, 5.0, 1, 0)
+        ledger = Ledger(None)
+        connection = Connection(options, Pace(32, None, None), ledger, Cap(ledger, None))
+        wrong = connection.attempt(Request("", {"prompt": "half of a pair: \ud800"}))
+        fault = asyncio.run_coroutine_threadsafe(wrong, connection.loop).result(5)
+        connection.close()
+    assert isinstance(fault, Fault)
+    assert isinstance(fault.error, BadInput)
+    assert asked == []
 
 
 def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

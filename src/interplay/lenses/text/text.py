@@ -108,7 +108,7 @@ def text(
     BackendError
         If a server cannot be used; nothing was paid for then.
     MissingExtra
-        If torch or transformers, or httpx for servers, is not installed.
+        If torch or transformers, or aiohttp for servers, is not installed.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The way to a server: an event loop of its own, clients, and what one attempt gives."""
+"""The way to a server: an event loop of its own, a session, and what one attempt gives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import ssl
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ from interplay.models.openai_server.ledger import Cap, Ledger
 from interplay.models.openai_server.limits import Pace
 from interplay.models.openai_server.options import Options
 
+# Servers that close idle connections do so after five seconds or more.
+KEPT_SECONDS = 4
+
 
 class Connection:
     """Sends requests from an event loop of its own, in a thread, so that notebooks can use it.
@@ -30,9 +34,9 @@ class Connection:
 
     def __init__(self, options: Options, pace: Pace, ledger: Ledger, cap: Cap) -> None:
         try:
-            import httpx2
+            import aiohttp  # noqa: F401
         except ImportError as error:
-            raise MissingExtra("httpx2", "api") from error
+            raise MissingExtra("aiohttp", "api") from error
         self.options, self.pace, self.ledger, self.cap = options, pace, ledger, cap
         self.random = random.Random(options.seed)
         self._one = threading.Lock()
@@ -41,13 +45,9 @@ class Connection:
             target=self.loop.run_forever, name="interplay-server", daemon=True
         )
         self._thread.start()
-        https = options.base_url.startswith("https:")
-        # plain http has no certificates, and reading the system's takes a quarter of a second
-        self._trust = httpx2.create_ssl_context() if https else None
-        self._direct = not _proxied(options.base_url)
-        self._all: list[Any] = []
-        self._free: list[Any] = []
-        self.close = weakref.finalize(self, _close, self.loop, self._thread, self._all)
+        self._proxy = _proxy(options.base_url)
+        self._sessions: list[Any] = []
+        self.close = weakref.finalize(self, _close, self.loop, self._thread, self._sessions)
 
     def __repr__(self) -> str:
         return f"Connection({self.options.base_url!r})"
@@ -84,66 +84,63 @@ class Connection:
                 raise
         return batch.outcomes, batch.failure
 
-    def _client(self) -> Any:
-        """A client with one connection, for each request in flight.
+    def _session(self) -> Any:
+        """The one session, made in the event loop when the first request is sent."""
+        import aiohttp
 
-        One pool of many connections looks through all of them at every request, which takes longer
-        than all else.
-        """
-        import httpx2
-
-        from interplay.models.openai_server.wire import OneConnection
-
-        if self._free:
-            return self._free.pop()
-        options = self.options
-        client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(options.read_timeout, connect=options.connect_timeout),
-            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
-            verify=self._trust or False,
-            transport=OneConnection(self._trust) if self._direct else None,
-        )
-        self._all.append(client)
-        return client
+        if not self._sessions:
+            options = self.options
+            https = options.base_url.startswith("https:")
+            connector = aiohttp.TCPConnector(
+                limit=0,  # how many requests are in flight is the batch's to say
+                keepalive_timeout=KEPT_SECONDS,
+                # reading the system's certificates takes a quarter of a second
+                ssl=ssl.create_default_context() if https else False,
+            )
+            timeout = aiohttp.ClientTimeout(
+                total=options.read_timeout, sock_connect=options.connect_timeout
+            )
+            self._sessions.append(aiohttp.ClientSession(connector=connector, timeout=timeout))
+        return self._sessions[0]
 
     async def attempt(self, request: Request) -> dict[str, Any] | Fault:
         """Send a request once."""
-        import httpx2
+        import aiohttp
 
         options = self.options
         where = options.where
-        client = self._client()
         try:
-            # the key is put in here, and not kept by the client
-            answer = await client.request(
+            # the key is put in here, and not kept by the session; where a server points elsewhere,
+            # the key must not follow
+            async with self._session().request(
                 "GET" if request.body is None else "POST",
                 options.base_url + request.path,
-                json=request.body,
-                headers=options.key.header(),
-            )
-            body = answer.content
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            return Fault(_unreachable(error, options), again=not _hopeless(error))
-        except httpx2.TimeoutException:
+                data=_payload(request.body),
+                headers={**options.key.header(), "Content-Type": "application/json"},
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Fault(_unreachable(error, options), again=not isinstance(error, _hopeless()))
+        except TimeoutError:
             return Fault(
                 BackendError(f"{where} did not answer within {options.read_timeout:g} s"),
                 again=True,
                 billed=True,
             )
-        except (httpx2.TransportError, httpx2.DecodingError) as error:
+        except (aiohttp.InvalidURL, ValueError) as error:
+            told = options.key.redact(str(error))
+            return Fault(BadInput(f"cannot send to {options.base_url!r}: {told}"), again=False)
+        except (aiohttp.ClientError, OSError) as error:
             told = options.key.redact(str(error)) or type(error).__name__
             return Fault(
                 BackendError(f"{where} broke the connection off: {told}"), again=True, billed=True
             )
-        except (httpx2.InvalidURL, ValueError) as error:
-            told = options.key.redact(str(error))
-            return Fault(BadInput(f"cannot send to {options.base_url!r}: {told}"), again=False)
-        finally:
-            self._free.append(client)
         self.pace.read(answer.headers, self.loop.time())
-        if answer.status_code != 200:
+        if answer.status != 200:
             return from_status(
-                answer.status_code,
+                answer.status,
                 answer.headers,
                 body.decode("utf-8", "replace"),
                 where=where,
@@ -165,38 +162,46 @@ class Connection:
         return data
 
 
-def _proxied(url: str) -> bool:
-    """Whether the environment names a proxy for an address."""
+def _payload(body: dict[str, Any] | None) -> bytes | None:
+    """A request's body; raises ValueError where it holds what is no text or no number."""
+    if body is None:
+        return None
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
     parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
     named = getproxies()
-    through = parts.scheme in named or "all" in named
-    return through and not proxy_bypass(parts.hostname or "")
+    return named.get(parts.scheme) or named.get("all")
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
+def _hopeless() -> tuple[type[Exception], ...]:
+    """What would be no better another time."""
+    import aiohttp
 
-
-def _hopeless(error: Exception) -> bool:
-    told = " ".join(str(one) for one in _causes(error)).lower()
-    return any(word in told for word in ("ssl", "certificate", "name or service", "nodename"))
+    return (aiohttp.ClientSSLError, aiohttp.ClientConnectorDNSError)
 
 
 def _unreachable(error: Exception, options: Options) -> InterplayError:
-    told = " ".join(str(one) for one in _causes(error)).lower()
+    import aiohttp
+
     where = options.where
-    if "ssl" in told or "certificate" in told:
+    if isinstance(error, aiohttp.ClientSSLError):
         return BadInput(
             f"{where} has no certificate that this machine trusts, or does not speak TLS: check "
             "https:// against http:// in base_url, or set SSL_CERT_FILE to the right authority"
         )
-    if _hopeless(error):
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
         return BadInput(f"{where} cannot be found: no such host. Check base_url")
-    if "timed out" in told or "timeout" in type(error).__name__.lower():
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return BackendError(
+            f"the proxy that the environment names for {where} cannot be reached: check "
+            "http_proxy, https_proxy and no_proxy"
+        )
+    if isinstance(error, TimeoutError):
         return BackendError(
             f"{where} cannot be reached within {options.connect_timeout:g} s: check host and port "
             "of base_url, and whether a firewall is between"
@@ -208,19 +213,15 @@ def _unreachable(error: Exception, options: Options) -> InterplayError:
 
 
 def _close(
-    loop: asyncio.AbstractEventLoop, thread: threading.Thread, clients: Sequence[Any]
+    loop: asyncio.AbstractEventLoop, thread: threading.Thread, sessions: Sequence[Any]
 ) -> None:
     if not thread.is_alive():
         return
-    with contextlib.suppress(Exception):  # what will not close is closed with the process
-        asyncio.run_coroutine_threadsafe(_close_all(clients), loop).result(timeout=2)
+    for session in sessions:
+        with contextlib.suppress(Exception):  # what will not close is closed with the process
+            asyncio.run_coroutine_threadsafe(session.close(), loop).result(timeout=2)
     loop.call_soon_threadsafe(loop.stop)
     if thread is not threading.current_thread():
         thread.join(timeout=2)
     if not loop.is_running():
         loop.close()
-
-
-async def _close_all(clients: Sequence[Any]) -> None:
-    for client in clients:
-        await client.aclose()

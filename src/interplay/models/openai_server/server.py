@@ -163,7 +163,7 @@ class OpenAIServer:
         BackendError
             The server cannot be reached, or its log-probabilities are not to be trusted.
         MissingExtra
-            If httpx2 is not installed.
+            If aiohttp is not installed.
 
         Examples
         --------
