@@ -1,5 +1,6 @@
 """interplay: find the combinations of features that drive a model's behaviour, by ablation."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from interplay.actions import Flip, flip
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from interplay.lenses.image import image
     from interplay.lenses.tabular import tabular
     from interplay.lenses.text import text
+    from interplay.lenses.training_data import training_data
 
 __all__ = [
     "BackendError",
@@ -70,30 +72,23 @@ __all__ = [
     "replay",
     "tabular",
     "text",
+    "training_data",
     "write_recording",
 ]
 
 
+_LAZY = {
+    "components": "interplay.lenses.components",
+    "image": "interplay.lenses.image",
+    "prune": "interplay.actions.prune",
+    "tabular": "interplay.lenses.tabular",
+    "text": "interplay.lenses.text",
+    "training_data": "interplay.lenses.training_data",
+}
+
+
 def __getattr__(name: str) -> Any:
     # lenses are imported when first used: importing interplay stays light
-    if name == "components":
-        from interplay.lenses.components import components
-
-        return components
-    if name == "prune":
-        from interplay.actions.prune import prune
-
-        return prune
-    if name == "text":
-        from interplay.lenses.text import text
-
-        return text
-    if name == "image":
-        from interplay.lenses.image import image
-
-        return image
-    if name == "tabular":
-        from interplay.lenses.tabular import tabular
-
-        return tabular
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'interplay' has no attribute {name!r}")

@@ -30,6 +30,10 @@ class Measured:
         unknown. A mean over k random prompts has the variance of one prompt over k.
     tokens, usd
         float ``(m,)``: what each evaluation cost; None where it has no such price.
+    excluded
+        bool ``(m,)``: rows that have no value, and would have none if they were asked again, such
+        as a training that diverges; ``values`` are NaN there. They are counted, stored as such, and
+        left out of the fit.
     failure
         why rows of ``values`` are missing (NaN). The others are kept; then the run raises this, or
         ends where it is a :class:`~interplay.errors.BudgetExceeded`.
@@ -44,6 +48,7 @@ class Measured:
     noise_var: ArrayLike | None = None
     tokens: ArrayLike | None = None
     usd: ArrayLike | None = None
+    excluded: ArrayLike | None = None
     failure: Exception | None = None
 
 
