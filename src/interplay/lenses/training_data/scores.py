@@ -49,8 +49,9 @@ def measured(scores: FloatArray, tests: Dataset, value: str, scale: Scale) -> Fl
     ``margin``: the score of the right class less the highest other one. ``loss``: cross-entropy,
     or of predictions the squared error summed over outputs. ``probability``: of the right class.
     """
+    found: FloatArray
     if tests.classes is None:
-        found: FloatArray = scores[..., 0]
+        found = scores[..., 0]
         return found if value == "prediction" else (found - tests.labels) ** 2
     shape = (*scores.shape[:2], 1)
     right = np.broadcast_to(tests.labels.astype(np.int64)[None, :, None], shape)
@@ -67,7 +68,8 @@ def measured(scores: FloatArray, tests: Dataset, value: str, scale: Scale) -> Fl
         highest = scores.max(axis=2, keepdims=True)
         sums: FloatArray = np.exp(scores - highest).sum(axis=2)
         log = own - highest[..., 0] - np.log(sums)
-        return np.exp(log) if value == "probability" else -log
+        found = np.exp(log) if value == "probability" else -log
+        return found
     return own if value == "probability" else -np.log(np.clip(own, LEAST, None))
 
 

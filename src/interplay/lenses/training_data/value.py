@@ -115,7 +115,7 @@ class TrainingDataValueFunction:
         Rows of which no training gave a finite value are ``excluded``.
         """
         values = self._values(self.kept(masks))  # (m, seeds, t)
-        finite: BoolArray = np.isfinite(values).all(axis=2)
+        finite: Any = np.isfinite(values).all(axis=2)
         count = finite.sum(axis=1)
         excluded = count == 0
         shown = np.where(finite[:, :, None], values, 0.0)
@@ -129,7 +129,7 @@ class TrainingDataValueFunction:
                 spread = np.square(off).sum(axis=1) / (count - 1)[:, None]
                 noise = spread / count[:, None]
                 # of one training nothing is known: taken to be like the rest
-                known: BoolArray = np.isfinite(noise).all(axis=1)
+                known: Any = np.isfinite(noise).all(axis=1)
                 noise[~known] = noise[known].mean(axis=0) if known.any() else 0.0
         return Measured(
             means if len(self.targets) > 1 else means[:, 0],
