@@ -1,0 +1,1 @@
+"""Measure the training-data lens: engines, faithfulness, duplicates, selection, counterfactuals."""
