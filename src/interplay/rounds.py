@@ -11,7 +11,7 @@ import numpy as np
 
 from interplay import masks as designs
 from interplay.codes import LEAST_BITS
-from interplay.errors import BadInput, BudgetExceeded, unknown
+from interplay.errors import BackendError, BadInput, BudgetExceeded, unknown
 from interplay.evaluate import (
     SPENT,
     Budget,
@@ -293,7 +293,13 @@ class Sampling:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the masks, and of how the run ended."""
-        told = (self.plan.sentence,) if self.plan.sentence else ()
+        told = [self.plan.sentence] if self.plan.sentence else []
+        excluded = int(np.isnan(self.evaluation.values).all(axis=1).sum())
+        if excluded:
+            told.append(
+                f"{excluded:,} of {len(self.evaluation.values):,} evaluations gave no value (a "
+                "training that diverged, say): they are recorded, and left out of what follows."
+            )
         return (*told, *self.ended)
 
     @property
@@ -323,18 +329,26 @@ class Sampling:
     def recording(self, masks: BoolArray, design: designs.Design) -> Recording:
         """All masks and values so far, with the names of both."""
         evaluation = self.evaluation
-        q = evaluation.values.shape[1]
+        told = ~np.isnan(evaluation.values).all(axis=1)
+        if told.sum() < min(MIN_MASKS, len(masks)):
+            raise BackendError(
+                f"{int((~told).sum()):,} of {len(masks):,} evaluations gave no value, and too few "
+                "are left for a fit: the value function excludes these masks (trainings that "
+                "diverge, say)"
+            )
+        masks, q = masks[told], evaluation.values.shape[1]
         own = getattr(self.value_function, "targets", None)
         targets = tuple(own) if own else ("value",) if q == 1 else tuple(map(str, range(q)))
         complete = len(masks) == 2**self.plan.n
+        noise = evaluation.noise_var
         aside = {row.tobytes() for row in design.masks[design.test]}
         return Recording(
             masks,
-            evaluation.values,
+            evaluation.values[told],
             features=self.features,
             targets=targets,
             design="complete" if complete else self.plan.kind,
-            noise_var=evaluation.noise_var,
+            noise_var=None if noise is None else noise[told],
             test=np.array([row.tobytes() in aside for row in masks], dtype=np.bool_)
             if aside
             else None,

@@ -19,7 +19,7 @@ class Answer:
 
     ``noise_var`` is float64 ``(m, q)``, ``tokens`` and ``usd`` float64 ``(m,)``, or None where the
     value function does not say; ``seconds`` is what it took for the whole batch; ``failure`` is why
-    values are missing.
+    values are missing. ``excluded``, bool ``(m,)``, are rows that have no value: NaN throughout.
     """
 
     values: FloatArray
@@ -27,6 +27,7 @@ class Answer:
     tokens: FloatArray | None
     usd: FloatArray | None
     seconds: float
+    excluded: BoolArray
     failure: Exception | None = None
 
     @classmethod
@@ -35,14 +36,18 @@ class Answer:
         if not isinstance(told, Measured):
             told = Measured(told)  # type: ignore[arg-type]
         values = check_values(told.values, m, source=_SOURCE, finite=False).reshape(m, -1)
+        excluded = _excluded(told.excluded, m)
+        values = np.where(excluded[:, None], np.nan, values)
         noise = None
         if told.noise_var is not None:
             noise = check_values(
                 told.noise_var,
                 m,
                 source="noise_var of the value function",
-                finite=told.failure is None,
+                finite=told.failure is None and not excluded.any(),
             ).reshape(m, -1)
+            if noise.shape == values.shape:
+                noise = np.where(excluded[:, None], np.nan, noise)
             if noise.shape != values.shape or (noise < 0).any():
                 raise BadInput(
                     f"noise_var of the value function must be variances, at least 0, of the shape "
@@ -54,6 +59,7 @@ class Answer:
             _price(told.tokens, m, "tokens"),
             _price(told.usd, m, "usd"),
             seconds,
+            excluded,
             told.failure,
         )
 
@@ -70,7 +76,19 @@ class Answer:
             None if paid is None else paid[rows] + float(paid @ lost) / max(int(rows.sum()), 1)
             for paid in (self.tokens, self.usd)
         )
-        return Answer(self.values[rows], noise, tokens, usd, self.seconds * share)
+        return Answer(
+            self.values[rows], noise, tokens, usd, self.seconds * share, self.excluded[rows]
+        )
+
+
+def _excluded(told: object, m: int) -> BoolArray:
+    excluded = np.zeros(m, dtype=np.bool_) if told is None else np.asarray(told)
+    if excluded.dtype != np.bool_ or excluded.shape != (m,):
+        raise BadInput(
+            f"excluded of the value function must be bool of shape ({m},), True = the mask has no "
+            f"value; got {excluded.dtype} of shape {excluded.shape}"
+        )
+    return excluded
 
 
 def _price(told: object, m: int, name: str) -> FloatArray | None:

@@ -18,7 +18,8 @@ class Evaluation:
     ----------
     values
         float64 ``(k, q)``, one row for each of the first k masks asked for: the mean of its
-        replicates. k is less than asked where the run was ``stopped``.
+        replicates. k is less than asked where the run was ``stopped``. A row is NaN where the value
+        function has excluded the mask each time.
     noise_var
         float64 ``(k, q)``, variance of the noise in ``values``: what the value function reported,
         else what its replicates tell; None where neither says anything.
@@ -82,6 +83,21 @@ def _sum(amounts: list[float | None]) -> float | None:
     return sum(known) if known else None
 
 
+def mean_of(values: FloatArray) -> FloatArray:
+    """Return the mean ``(m, q)`` of replicates ``(replicates, m, q)``, of those that have a value.
+
+    >>> mean_of(np.array([[[1.0], [np.nan]], [[3.0], [np.nan]]])).tolist()
+    [[2.0], [nan]]
+    """
+    excluded = np.isnan(values)
+    if not excluded.any():
+        plain: FloatArray = values.mean(axis=0)
+        return plain
+    with np.errstate(invalid="ignore"):
+        mean: FloatArray = np.where(excluded, 0.0, values).sum(axis=0) / (~excluded).sum(axis=0)
+    return mean
+
+
 def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray | None:
     """Return the variance of the noise in the means of replicates, ``(m, q)``.
 
@@ -101,7 +117,8 @@ def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray |
         filled = np.where(np.isfinite(noise), noise, known)
         of_mean: FloatArray = filled.mean(axis=0) / replicates
         return of_mean
-    if replicates == 1 or not m:
+    values = values[:, ~np.isnan(values).any(axis=(0, 2))]  # replicates that all have a value
+    if replicates == 1 or not values.shape[1]:
         return None
     pooled: FloatArray = values.var(axis=0, ddof=1).mean(axis=0) / replicates
-    return np.broadcast_to(pooled, values.shape[1:])
+    return np.broadcast_to(pooled, (m, values.shape[2]))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from interplay.errors import BackendError, BadInput, BudgetExceeded, InterplayError, StoreError
 from interplay.evaluate.answer import Answer
 from interplay.evaluate.budget import Meter, forecast
-from interplay.evaluate.evaluation import Evaluation, noise_of_means
+from interplay.evaluate.evaluation import Evaluation, mean_of, noise_of_means
 from interplay.evaluate.events import Event, Forecasted, OnEvent, Progress, Started, Warned
 from interplay.evaluate.outlook import FIRST_BATCH_SPREAD, around, known_prices, told_prices
 from interplay.evaluate.store import Identity, Store, Stored
@@ -167,6 +167,7 @@ class _Run:
     on_event: OnEvent | None
     values: FloatArray | None = None  # (replicates, len(masks), q), once q is known
     noise: FloatArray | None = None  # likewise, once the value function reports any
+    there: BoolArray | None = None  # (replicates, len(masks)): evaluated, if only to no value
     done: int = 0  # masks whose replicates are all there
     kept: int = 0  # evaluations that are safe
     calls: int = 0
@@ -301,16 +302,16 @@ class _Run:
 
     def complete(self, rows: IndexArray) -> int:
         """How many of the rows, from the first on, have all their values."""
-        if self.values is None:
+        if self.there is None:
             return 0
-        there = np.isfinite(self.values[:, rows]).all(axis=(0, 2))
+        there = self.there[:, rows].all(axis=0)
         return len(rows) if there.all() else int(np.argmin(there))
 
     def call(self, replicate: int, rows: IndexArray) -> bool:
         """Evaluate and keep what comes; False where the value function met the budget."""
         masks = self.masks[rows]
         answer = self.ask(rows)
-        finite = np.isfinite(answer.values).min(axis=1)
+        finite = np.isfinite(answer.values).min(axis=1) | answer.excluded
         if finite.any():
             self.keep(replicate, rows[finite], self.put(replicate, masks[finite], answer, finite))
         if isinstance(answer.failure, BudgetExceeded):
@@ -412,6 +413,7 @@ class _Run:
                 self.fingerprint,
                 masks,
                 part.values,
+                excluded=part.excluded if part.excluded.any() else None,
                 noise_var=part.noise_var,
                 tokens=part.tokens,
                 usd=part.usd,
@@ -427,9 +429,11 @@ class _Run:
 
     def keep(self, replicate: int, rows: IndexArray, stored: Stored) -> None:
         shape = (self.replicates, len(self.masks), stored.values.shape[1])
-        if self.values is None:
+        if self.values is None or self.there is None:
             self.values = np.full(shape, np.nan)
+            self.there = np.zeros(shape[:2], dtype=np.bool_)
         self.values[replicate, rows] = stored.values
+        self.there[replicate, rows] = True
         self.kept += len(rows)
         if stored.noise_var is not None:
             if self.noise is None:
@@ -449,7 +453,7 @@ class _Run:
         samples = np.empty((self.replicates, 0, 1))
         if self.values is not None:
             samples = self.values[:, position[:k]]
-            values = self.values[:, : self.done].mean(axis=0)[position[:k]]
+            values = mean_of(self.values[:, : self.done])[position[:k]]
             noise = None if self.noise is None else self.noise[:, : self.done]
             noise_var = noise_of_means(self.values[:, : self.done], noise)
             noise_var = None if noise_var is None else noise_var[position[:k]]

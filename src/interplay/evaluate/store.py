@@ -199,6 +199,7 @@ class Store:
         masks: BoolArray,
         values: ArrayLike,
         *,
+        excluded: BoolArray | None = None,
         noise_var: ArrayLike | None = None,
         tokens: ArrayLike | None = None,
         usd: ArrayLike | None = None,
@@ -219,6 +220,8 @@ class Store:
             bool ``(m, n)``.
         values
             float ``(m,)`` or ``(m, q)``, finite.
+        excluded
+            bool ``(m,)``: masks that were evaluated and have no value; they are given back as NaN.
         noise_var
             of the shape of ``values``: variance of the noise in each value; NaN where unknown.
         tokens, usd
@@ -240,7 +243,10 @@ class Store:
         """
         masks = check_masks(masks)
         m = len(masks)
-        checked = check_values(values, m).reshape(m, -1 if m else 1)
+        checked = check_values(values, m, finite=excluded is None).reshape(m, -1 if m else 1)
+        if excluded is not None:
+            check_values(checked[~excluded], int((~excluded).sum()))
+            checked = np.where(excluded[:, None], np.nan, checked)
         noise = check_amounts(noise_var, np.shape(values), "noise_var")
         if not 0 <= seconds < math.inf:
             raise BadInput(f"seconds must be a finite number, 0 or more; got {seconds!r}")
@@ -294,6 +300,8 @@ class Store:
     def recording(self, fingerprint: str) -> tuple[BoolArray, FloatArray, FloatArray | None]:
         """Return everything stored of a value function, replicates averaged.
 
+        Masks that were evaluated and have no value are left out.
+
         Returns
         -------
         masks
@@ -319,15 +327,15 @@ class Store:
                 "SELECT DISTINCT replicate FROM batches WHERE function = ?", (entry.id,)
             )
             held = [self.refreshed(entry, number) for (number,) in numbers.fetchall()]
-        places: dict[bytes, int] = {}
-        for one in held:
-            for key in one.places:
-                places.setdefault(key, len(places))
-        row = [places[key] for one in held for key in one.places]
         table = np.concatenate(
             [np.empty((0, 2 * entry.q + 3))]
             + [one.table[list(one.places.values())] for one in held]
         )
+        told = np.flatnonzero(~np.isnan(table[:, : entry.q]).all(axis=1))
+        keys = [key for one in held for key in one.places]
+        keys, table = [keys[i] for i in told], table[told]
+        places: dict[bytes, int] = {}
+        row = [places.setdefault(key, len(places)) for key in keys]
         packed = np.frombuffer(b"".join(places), dtype=np.uint8).reshape(-1, entry.width)
         masks = np.unpackbits(packed, axis=1, count=entry.n).view(np.bool_)
         by = canonical_order(pack(masks))
