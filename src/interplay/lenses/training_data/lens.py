@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,9 @@ def grouped(data: Dataset, groups: Any) -> tuple[NDArray[np.int64], tuple[str, .
 
 def _like(data: Dataset, given: Any, what: str, prefix: str) -> Dataset:
     """Test examples of the same kind as the training set."""
+    if data.classes is None and isinstance(given, tuple | list) and len(given) == 2:
+        with suppress(TypeError, ValueError):  # whole numbers are numbers here, not classes
+            given = (given[0], np.asarray(given[1], dtype=np.float64))
     tests = Dataset.of(given, classes=data.classes, what=what)
     if not isinstance(given, Dataset):
         names = [f"{prefix}{name}" for name in tests.names]
