@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, Protocol
+from numbers import Real
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.errors import BadInput
 from interplay.lenses.training_data.dataset import Dataset
 from interplay.value_function import BoolArray, FloatArray
 
@@ -52,9 +54,9 @@ class Trainer(ABC):
 
     name: str
     scale: Scale
-    seeded: ClassVar[bool] = False
-    classifies: ClassVar[bool] = True
-    regresses: ClassVar[bool] = False
+    seeded: bool = False
+    classifies: bool = True
+    regresses: bool = False
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
@@ -73,3 +75,15 @@ class Trainer(ABC):
     def arguments(self) -> dict[str, Any] | None:
         """Return what :func:`trainer_of` makes it again from; None where Python made it."""
         return None
+
+
+def check_positive(name: str, given: object) -> float:
+    """Return ``given``, a finite number above 0, or raise :class:`BadInput`.
+
+    >>> check_positive("penalty", 0)
+    Traceback (most recent call last):
+    interplay.errors.BadInput: penalty must be a finite number above 0; got 0
+    """
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < given < float("inf"):
+        raise BadInput(f"{name} must be a finite number above 0; got {given!r}")
+    return float(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from interplay.value_function import BoolArray, FloatArray
 
 
 class Ridge(Trainer):
-    regresses: ClassVar[bool] = True
+    regresses = True
     name, scale = "ridge", "predictions"
 
     def __init__(self, penalty: float = 1.0) -> None:
