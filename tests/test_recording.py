@@ -143,7 +143,7 @@ def test_files_that_are_no_recording(tmp_path: Path, content: bytes, message: st
 def test_missing_file_folder_and_foreign_archive(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"nowhere\.npz cannot be read: No such file"):
         read_recording(tmp_path / "nowhere.npz")
-    with pytest.raises(BadInput, match="cannot be read: Is a directory"):
+    with pytest.raises(BadInput, match="is no archive of masks and values: it has no masks"):
         read_recording(tmp_path)
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("masks.npy", "no array")

@@ -134,7 +134,10 @@ def _values(
         return run.evaluations, "the run's own .npz file", free
     if run.subject.get("kind") == "recording":
         source = Path(str(run.subject["name"]))
-        return replace(read_recording(source), targets=run.targets), str(source), free
+        again = read_recording(
+            source, values=run.subject.get("values"), target=run.subject.get("target")
+        )
+        return replace(again, targets=run.targets), str(source), free
     masks, test, code = _planned(run)
     function = _OnDemand(run, value_function)
     place = store if store is not None else run.config.get("store")

@@ -40,6 +40,8 @@ class Recording:
         faithfulness on; None where there are none.
     code
         what the masks of a coded design are made of; None for other designs.
+    notes
+        what a reader should know of what was read, in sentences: rows that were left out.
     """
 
     masks: BoolArray
@@ -50,30 +52,39 @@ class Recording:
     noise_var: FloatArray | None = None
     test: BoolArray | None = None
     code: MaskCode | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
         """The law of the masks, as :func:`interplay.fit` asks a design for it."""
         return self.design or "uniform"
 
-    def only(self, target: str | int) -> Recording:
-        """Return the recording of one of its targets, by name or number.
+    def only(self, target: str | int | Sequence[str | int]) -> Recording:
+        """Return the recording of one of its targets, or of several, by name or number.
 
         >>> both = Recording(np.ones((1, 2), bool), np.array([[0.5, 1.0]]), targets=("a", "b"))
-        >>> both.only("b").values, both.only(0).targets
-        (array([1.]), ('a',))
+        >>> both.only("b").values, both.only(0).targets, both.only(["b", "a"]).values
+        (array([1.]), ('a',), array([[1. , 0.5]]))
         """
         m = len(self.masks)
         table = self.values.reshape(m, -1)
         names = self.targets or _numbered(table.shape[1])
+        asked = [target] if isinstance(target, str | int) else list(target)
+        places = [self._place(each, names) for each in asked]
+        if not places:
+            raise BadInput("target is empty; name one of the recording's targets at least")
+        columns: Any = places[0] if isinstance(target, str | int) else places
+        noise = None if self.noise_var is None else self.noise_var.reshape(m, -1)[:, columns]
+        chosen = tuple(names[j] for j in places)
+        return replace(self, values=table[:, columns], noise_var=noise, targets=chosen)
+
+    @staticmethod
+    def _place(target: str | int, names: tuple[str, ...]) -> int:
         if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(names):
-            j = target
-        elif target in names:
-            j = names.index(str(target))
-        else:
+            return target
+        if target not in names:
             raise unknown("target", str(target), names)
-        noise = None if self.noise_var is None else self.noise_var.reshape(m, -1)[:, j]
-        return replace(self, values=table[:, j], noise_var=noise, targets=(names[j],))
+        return names.index(str(target))
 
     def named(self) -> Recording:
         """Return the recording with a name for every target, numbers if need be."""
@@ -89,7 +100,7 @@ def read_recording(
     path: str | os.PathLike[str],
     *,
     values: str | os.PathLike[str] | None = None,
-    target: str | int | None = None,
+    target: str | int | Sequence[str | int] | None = None,
 ) -> Recording:
     """Read masks and values that were evaluated elsewhere; the ending of the name tells how.
 
@@ -110,16 +121,21 @@ def read_recording(
     ``.npy``
         masks (bool, or 0 and 1, ``(m, n)``), and ``values`` in a file of their own: float ``(m,)``
         or ``(m, q)``. Both are read as memory maps: masks of a byte each stay on the disk, and of
-        the values one column is loaded, if a target is chosen.
+        the values only the targets that are chosen are loaded.
+    a folder
+        an archive of subset training, as datamodels are published: ``masks.npy`` and
+        ``margins.npy`` (or ``values.npy``, ``losses.npy``, ...), perhaps ``_completed.npy``, bool
+        ``(m,)``. Masks whose training was not completed, or whose value is NaN, are left out, and
+        ``notes`` of the recording say how many.
 
     Parameters
     ----------
     path
-        the file.
+        the file, or the folder.
     values
-        the second file of two ``.npy`` files.
+        the second file of two ``.npy`` files; of a folder the one that is meant.
     target
-        read this target only: its name, or its number. By default all.
+        read this target only: its name, or its number; or several. By default all.
 
     Raises
     ------
@@ -141,6 +157,8 @@ def read_recording(
     from interplay.recording import archive, arrays, columns, games, lines
 
     path = Path(path)
+    if path.is_dir():
+        return arrays.read_folder(path, None if values is None else Path(values), target)
     if path.suffix.lower() == ".npy":
         return arrays.read(path, None if values is None else Path(values), target)
     if values is not None:
