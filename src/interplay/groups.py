@@ -110,6 +110,9 @@ class Grouped:
         if name in _OF_MASKS:
             method = getattr(self.base, name)
             return lambda masks: method(self.expanded(masks))
+        if name == "replicate":
+            base = self.base.replicate  # type: ignore[attr-defined]
+            return lambda r: Grouped(base(r), self.groups, self.features, spans=self._spans)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def expanded(self, masks: BoolArray) -> BoolArray:

@@ -76,6 +76,9 @@ class ValueFunction(Protocol):
         returns :class:`Measured`, while the plain call still returns an array
     ``noisy``
         True where the same mask gives another value when it is asked again
+    ``replicate(r)``
+        the value function that is asked the r-th time, r from 1 on, where the same mask shall be
+        asked more than once: with other seeds, that depend on r alone
     ``forecast(masks)``
         a mapping from ``"tokens"``, ``"usd"`` or ``"seconds"`` to the ``(low, high)`` that
         evaluating these masks will cost in all; cheap, without a call of the model

@@ -310,7 +310,7 @@ class _Run:
     def call(self, replicate: int, rows: IndexArray) -> bool:
         """Evaluate and keep what comes; False where the value function met the budget."""
         masks = self.masks[rows]
-        answer = self.ask(rows)
+        answer = self.ask(rows, replicate)
         finite = np.isfinite(answer.values).min(axis=1) | answer.excluded
         if finite.any():
             self.keep(replicate, rows[finite], self.put(replicate, masks[finite], answer, finite))
@@ -342,14 +342,16 @@ class _Run:
             f"{self.saved()}"
         )
 
-    def ask(self, rows: IndexArray) -> Answer:
+    def ask(self, rows: IndexArray, replicate: int = 0) -> Answer:
         """Call the value function, time it, check what it says."""
-        masks = self.masks[rows]
+        masks, function = self.masks[rows], self.value_function
         began = time.perf_counter()
         try:
             self.tell_left()
+            if replicate and hasattr(function, "replicate"):
+                function = function.replicate(replicate)
             # a copy: what the value function does to its argument must not reach the store
-            told = getattr(self.value_function, "measure", self.value_function)(masks.copy())
+            told = getattr(function, "measure", function)(masks.copy())
         except Exception as error:
             failure = self.failed(error, rows)
             if failure is error:

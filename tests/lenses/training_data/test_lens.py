@@ -253,3 +253,17 @@ def test_other_test_examples_of_the_same_trainings() -> None:
     assert other.scores(masks).shape == (1, 10)
     assert other.fingerprint != value.fingerprint
     assert value.holdout.names[0] == f"holdout #0 {LABELS[30]}"
+
+
+def test_replicates_of_a_run_have_other_seeds() -> None:
+    value = ip.training_data(Centroids(noise=0.3), TRAIN, TESTS)
+    masks = np.random.default_rng(2).random((5, 24)) < 0.5
+    first, second = value.replicate(1)(masks), value.replicate(2)(masks)
+    np.testing.assert_array_equal(first, value.replicate(1)(masks))
+    assert (first != second).all()
+    assert (first != value(masks)).all()
+    found = ip.explain(value, budget=60, replicates=3, method="lasso", store=None)
+    assert found.evaluations is not None
+    assert found.evaluations.noise_var is not None
+    noise = found.evaluations.noise_var[:, 1:].mean()
+    np.testing.assert_allclose(noise, 2 * 0.3**2 / 3, rtol=0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Final
 
 import numpy as np
@@ -58,6 +59,7 @@ class TrainingDataValueFunction:
         names = tests.names
         self.targets = (MEAN, *names) if len(names) > 1 else names
         self._retrainer: Retrainer | None = None
+        self._replicate = 0
         self.fingerprint = identity_fingerprint(
             {
                 "kind": "training_data",
@@ -90,6 +92,13 @@ class TrainingDataValueFunction:
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)
+
+    def replicate(self, r: int) -> TrainingDataValueFunction:
+        """Return the same with other seeds of the trainings: those of the r-th time."""
+        self.retrainer  # noqa: B018 - made once, for all
+        other = copy(self)
+        other._replicate = r
+        return other
 
     @property
     def retrainer(self) -> Retrainer:
@@ -184,6 +193,7 @@ class TrainingDataValueFunction:
         """Seeds of the trainings of a mask: the same whenever and beside what it comes."""
         if not self.trainer.seeded:
             return np.zeros(1, dtype=np.int64)
-        digest = hashlib.sha256(f"{self.seed} ".encode() + np.packbits(kept).tobytes()).digest()
+        told = f"{self.seed} {self._replicate} ".encode()
+        digest = hashlib.sha256(told + np.packbits(kept).tobytes()).digest()
         rng = np.random.default_rng(list(digest))
         return rng.integers(0, 2**31 - 1, size=self.seeds)
