@@ -214,3 +214,15 @@ def test_bad_input_is_named(
 ) -> None:
     with pytest.raises(ip.BadInput, match=message):
         ip.fit(masks, values, method=method)
+
+
+def test_many_targets_share_their_work_and_leave_the_processes_out() -> None:
+    rng = np.random.default_rng(0)
+    masks = rng.random((120, 10)) < 0.5
+    values = masks @ rng.normal(size=(10, 17)) + (masks[:, [0]] & masks[:, [1]])
+    fits = ip.fit(masks, values)
+    told = fits["3"].diagnostics()
+    assert any("left out: of 17 targets each would need its own" in one for one in told)
+    few = ip.fit(masks, values[:, :2])["1"]
+    assert not any("left out" in one for one in few.diagnostics())
+    assert fits["1"].faithfulness.value > 0.9

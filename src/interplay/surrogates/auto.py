@@ -38,6 +38,10 @@ MOST_ROWS: Final = 20_000
 MOST_ROWS_SCREENED: Final = 4_000
 """The same of a thousand features or more that a screening has kept: each costs as much again."""
 
+MOST_TARGETS: Final = 16
+"""Most targets for which Gaussian processes are tried: each needs its own, while the other members
+share their work between targets."""
+
 NEGLIGIBLE: Final = 1e-3
 """Members that weigh less are left out: they cost time and terms, and change nothing."""
 
@@ -62,6 +66,8 @@ class Auto(Surrogate):
         mean squared error on held-out rows.
     rows
         how many were fitted to.
+    without
+        why no Gaussian processes were tried; empty where they were.
     """
 
     method: ClassVar[str] = "auto"
@@ -72,6 +78,7 @@ class Auto(Surrogate):
     scores: Mapping[str, float]
     error: float
     rows: int
+    without: str = ""
 
     @classmethod
     def fit_targets(
@@ -134,6 +141,12 @@ class Auto(Surrogate):
         second: np.random.Generator,
     ) -> list[Self]:
         """Fit a stack for every target."""
+        m, q = values.shape
+        without = ""
+        if m > (MOST_ROWS if sample.usable is None else MOST_ROWS_SCREENED):
+            without = f"{m:,} masks are too many for them"
+        elif q > MOST_TARGETS:
+            without = f"of {q:,} targets each would need its own"
 
         def sparse() -> list[tuple[Surrogate, ...]]:
             linear = Lasso.fit_targets(sample, values, deepcopy(first))
@@ -141,17 +154,20 @@ class Auto(Surrogate):
             return list(zip(linear, boosted, strict=True))
 
         def processes() -> list[tuple[Surrogate, ...]]:
-            if len(sample.masks) > (MOST_ROWS if sample.usable is None else MOST_ROWS_SCREENED):
+            if without:
                 return [() for _ in values.T]
             return [tuple(fits) for fits in ParityGP.of_spreads(sample, values)]
 
         parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)], rows=len(sample.masks))
-        return [
+        fits = [
             cls._stack(sample, j, column, (*few, *dense))
             for j, (column, few, dense) in enumerate(
                 zip(np.ascontiguousarray(values.T), *parts, strict=True)
             )
         ]
+        for fitted in fits:
+            fitted.without = without
+        return fits
 
     @classmethod
     def _of(
@@ -316,10 +332,8 @@ class Auto(Surrogate):
         if self.scores:
             scores = ", ".join(f"{label} {score:.2f}" for label, score in self.scores.items())
             sentences.append(f"Cross-validated R² of the members that were tried: {scores}.")
-            if not any(label.startswith(ParityGP.method) for label in self.scores):
-                sentences.append(
-                    f"Gaussian processes were left out: {self.rows:,} masks are too many for them."
-                )
+            if self.without:
+                sentences.append(f"Gaussian processes were left out: {self.without}.")
         return sentences
 
     def arrays(self) -> dict[str, NDArray[Any]]:
