@@ -16,14 +16,16 @@ import numpy as np
 import interplay as ip
 from benchmarks.components.splits import Half, Read, halves
 from benchmarks.components.subjects import facts_task, function_of, written
+from benchmarks.components.vit import recognise
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from interplay.actions.prune import across
+from interplay.actions.prune.search import TRIALS
 
 SHARES = (0.5, 0.66, 0.83)
 SPLITS, QUICK_SPLITS = 10, 2
-UNTRIED = "auto, no swaps"
-"""The choice of the spectrum alone, without the swaps that are tried on the train prompts."""
+UNTRIED = "auto, no trials"
+"""The choice of the spectrum alone, without the search on the train prompts."""
 NAMES = {
     "auto": "auto",
     UNTRIED: UNTRIED,
@@ -51,11 +53,14 @@ class Subject:
         """The value function over all prompts."""
         if self.name == "facts":
             return function_of(self.name, facts_task())
+        if self.name == "vit":
+            return function_of(self.name, recognise(self.prompts))
         return function_of(self.name, written(self.name, self.prompts, self.tokens, self.opening))
 
 
 STORIES = Subject("stories260k", 400, ("logprob:mean",), 40, 32, 12)
-SUBJECTS = (Subject("facts", 200, ("accuracy", "margin"), 60), STORIES)
+VIT = Subject("vit", 400, ("accuracy", "margin"), 80)
+SUBJECTS = (Subject("facts", 200, ("accuracy", "margin"), 60), STORIES, VIT)
 QUICK = (Subject("stories260k", 60, ("logprob:mean",), 6, 20, 12),)
 
 
@@ -167,11 +172,14 @@ Half of the prompts are train, half are test, {SPLITS} random splits. `facts`: t
 `interplay components` asks without a task, accuracy and margin (the right answer's logit less the
 best other one's). `stories260k`: {STORIES.prompts} texts of {STORIES.tokens} tokens that it wrote
 itself, the first {STORIES.opening} are the prompt; mean log-probability of a token of the rest.
-Methods: `auto` is `ip.prune` as it is by default, the set of the highest prediction of a fit to N
-uniform masks by integer programming, then two swaps for each part tried on the train prompts;
-`{UNTRIED}` leaves the trials out; LASSO keeps the largest effects of a fit to the same N masks;
-best-of-N tries N random sets of that size on the train prompts; *leave one out* and *keep one* rank
-heads by one evaluation each; attribution patching by the gradient of a gate on each head. A star:
+`vit`: {VIT.prompts} test pictures of CIFAR-10.
+Methods: `auto` is `ip.prune` as it is by default: a search that measures {TRIALS} sets for each head
+on the train prompts, from the set of the highest prediction of a fit to N uniform masks (by integer
+programming), from what backward elimination leaves, and on by swaps; `{UNTRIED}` is the program's
+set as it is; LASSO keeps the largest effects of a fit to the same N masks; best-of-N tries N random
+sets of that size on the train prompts; *leave one out* and *keep one* rank heads by one evaluation
+each; attribution patching by the gradient of a gate on each head. Where accuracies on the train
+prompts are equal, the margin decides, for every method that measures sets. A star:
 the 90 % interval of its difference to auto, a bootstrap over splits, leaves zero out. Splits share
 their prompts, so that the intervals say how sure the order is on these prompts, not on all that
 could be asked.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import interplay as ip
+from benchmarks.components.vit import vit
 from benchmarks.table import assets
 from interplay.demo import language_model_path, model_path, questions
 from interplay.lenses.components import Task
@@ -21,8 +22,8 @@ OPENING = 16
 
 def folder_of(name: str) -> Path:
     """Return the folder of a network."""
-    embedded = {"facts": language_model_path, "sentiment": model_path}
-    return embedded[name]() if name in embedded else assets() / "models" / name
+    made = {"facts": language_model_path, "sentiment": model_path, "vit": vit}
+    return made[name]() if name in made else assets() / "models" / name
 
 
 @lru_cache(maxsize=2)

@@ -6,7 +6,6 @@ some minutes, from a fixed seed, and kept in a folder that git ignores: remove t
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from functools import lru_cache
@@ -32,7 +31,7 @@ def vit() -> Path:
         with tempfile.TemporaryDirectory(dir=FOLDER.parent) as made:
             place = Path(made) / "network"
             trained().save_pretrained(place)
-            os.replace(place, FOLDER)
+            place.replace(FOLDER)
     return FOLDER
 
 
@@ -88,7 +87,7 @@ def trained() -> Any:
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            total += float(loss) * len(rows)
+            total += loss.item() * len(rows)
         spent = time.monotonic() - started
         print(f"vit: epoch {epoch + 1}, loss {total / len(x):.3f}, {spent:.0f} s", flush=True)
     torch.set_num_threads(threads)

@@ -31,6 +31,7 @@ def prune(
     *,
     keep: str = "0.66",
     target: str | None = None,
+    finer: str | None = None,
     compare: Annotated[list[str] | None, Parameter(negative="--no-compare")] = None,
     robust: Annotated[bool, Parameter(negative="")] = False,
     even: Annotated[bool, Parameter(negative="")] = False,
@@ -57,6 +58,8 @@ def prune(
         A share of the parts, or a number of them; several, comma-joined: 0.5,0.66,0.83.
     target
         Which of the run's targets; by default the first.
+    finer
+        The target that tells sets of equal values apart; by default the margin of an accuracy.
     compare
         A method to compare with: lasso, random, leave-one-out, keep-one, attribution-patching, auto
         or robust. May be given several times; by default all of them, with --no-compare none.
@@ -65,8 +68,8 @@ def prune(
     even
         Every layer keeps the same share, so that heads can be taken out of the saved model.
     verify
-        Swaps that the choice itself tries on the train prompts, for each share; by default two for
-        each part, 0 for none.
+        Sets that the search for the choice measures on the train prompts, for each share; by
+        default four for each part, 0 for none.
     random
         Sets that best-of-N random tries, for each share; by default as many as the run evaluated.
     budget
@@ -120,6 +123,7 @@ def prune(
             robust=robust,
             even=even,
             target=target,
+            finer=finer,
             verify=verify,
             random=random,
             budget=budget,

@@ -54,17 +54,32 @@ class Room:
             for layer in np.unique(of)
         ]
 
-    def best(self, scores: FloatArray, ties: FloatArray | None = None) -> BoolArray:
-        """Return the mask that keeps the parts with the highest scores ``(n,)``.
+    def best(self, scores: FloatArray) -> BoolArray:
+        """Return the mask that keeps the parts with the highest scores, ``(n,)`` or ``(n, k)``.
 
-        Equal scores are told apart by ``ties``, then by the order of the parts.
+        Equal scores are told apart by the columns after the first, then by the order of the parts.
         """
-        mask = np.zeros(self.n, dtype=np.bool_)
-        second = np.zeros(self.n) if ties is None else ties
-        for members, quota in self.quotas:
-            order = np.lexsort((np.array(members), -second[members], -scores[members]))
-            mask[np.array(members)[order[:quota]]] = True
-        return mask
+        return self.thinned(np.ones(self.n, dtype=np.bool_), scores, self.size)
+
+    def thinned(self, mask: BoolArray, scores: FloatArray, size: int) -> BoolArray:
+        """Return a mask of which the parts with the lowest scores are gone, ``size`` are left.
+
+        No layer is left with less than its share.
+        """
+        columns = scores.reshape(self.n, -1).T
+        quota = np.zeros(self.n, dtype=np.int64)
+        group = np.zeros(self.n, dtype=np.int64)
+        for label, (members, count) in enumerate(self.quotas):
+            group[members], quota[members] = label, count
+        found = mask.copy()
+        left = np.bincount(group[mask], minlength=self.n)
+        surplus = int(mask.sum()) - size
+        for part in np.lexsort((-np.arange(self.n), *columns[::-1])):
+            if surplus and found[part] and left[group[part]] > quota[part]:
+                found[part] = False
+                left[group[part]] -= 1
+                surplus -= 1
+        return found
 
     def random(self, rng: np.random.Generator, count: int) -> BoolArray:
         """Return different masks that meet it, at most ``count``."""

@@ -20,7 +20,7 @@ FORMAT: Final = "interplay.pruning"
 VERSION: Final = 1
 
 METHODS: Final = {
-    "auto": "integer program on the spectrum, then likely swaps on the train prompts",
+    "auto": "integer program on the spectrum or backward elimination, then likely swaps",
     "robust": "the same, of the mean less one sd of resampled fits",
     "lasso": "largest main effects of LASSO on the same masks",
     "random": "best of random sets",
@@ -114,6 +114,8 @@ class Pruning:
     Attributes
     ----------
     target : str
+    finer : str, optional
+        The target that tells equal values of it apart on the train prompts.
     features : tuple of str
         Names of all n parts.
     contests : tuple of Contest
@@ -133,6 +135,7 @@ class Pruning:
     """
 
     target: str
+    finer: str | None
     features: tuple[str, ...]
     contests: tuple[Contest, ...]
     before: Choice
@@ -235,6 +238,7 @@ class Pruning:
             "sentence": self.sentence,
             "sentences": self.sentences,
             "target": self.target,
+            "finer": self.finer,
             "features": list(self.features),
             "prompts": {"train": self.prompts[0], "test": self.prompts[1]},
             "random": self.random,

@@ -81,6 +81,10 @@ class Scores:
     stopped: str | None = None
     _known: dict[tuple[str, bytes], FloatArray] = field(default_factory=dict)
 
+    def affords(self, count: int) -> int:
+        """Return how many of ``count`` further evaluations the budget allows."""
+        return self.meter.affords(count, {})
+
     def means(self, value_function: Prunable, masks: BoolArray) -> FloatArray | None:
         """Return values ``(m, q)``, or None where the budget does not reach."""
         return self._ask(value_function, value_function.fingerprint, masks)
