@@ -214,6 +214,19 @@ class Spectrum:
         """Variance over uniform masks: the sum of squares without the constant."""
         return float(np.square(self.coefficients[self.orders > 0]).sum())
 
+    @property
+    def main_effects(self) -> FloatArray:
+        """Banzhaf values of single features, ``-2 F``, float64 ``(n,)``.
+
+        >>> Spectrum({(): 1.0, (1,): -0.5, (0, 1): 0.25}, n=3).main_effects
+        array([0., 1., 0.])
+        """
+        effects = np.zeros(self.n)
+        rows = np.flatnonzero(self.orders == 1)
+        features = [i for (i,) in term_tuples(self.packed[rows])]
+        effects[features] = -2 * self.coefficients[rows]
+        return effects
+
     def predict(self, masks: BoolArray) -> FloatArray:
         """Return the series at ``masks``: bool ``(m, n)`` -> float64 ``(m,)``."""
         return series(check_masks(masks, n=self.n), self.packed, self.coefficients)

@@ -85,10 +85,6 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the surrogate as a JSON-able mapping."""
-        banzhaf = np.zeros(self.spectrum.n)
-        for term, coefficient in self.spectrum.terms.items():
-            if len(term) == 1:
-                banzhaf[term[0]] = -2 * coefficient
         return {
             "target": self.target,
             "trust": {
@@ -101,7 +97,7 @@ class Finding:
             "fitted": self.fitted,
             "diagnostics": list(self.notes),
             "energy": {str(order): share for order, share in self.spectrum.energy().items()},
-            "main_effects": banzhaf.tolist(),
+            "main_effects": self.spectrum.main_effects.tolist(),
             "top": [
                 asdict(found) | {"features": list(found.features), "names": list(found.names)}
                 for found in self.spectrum.top(SHOWN_INTERACTIONS)

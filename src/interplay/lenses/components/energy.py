@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.lenses import pairs as of_any
 from interplay.metrics import LEVEL
 from interplay.spectrum import Spectrum
 from interplay.value_function import FloatArray
@@ -60,19 +61,9 @@ class GroupEnergy:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two parts and their Banzhaf interaction.
+class Pair(of_any.Pair):
+    """Two parts and their Banzhaf interaction; ``across``: they are of different layers."""
 
-    ``kind`` is ``"redundant"`` where it is of the other sign than the effects of both by
-    themselves, ``"synergistic"`` where all three have one sign, else ``"mixed"``.
-    """
-
-    features: tuple[int, int]
-    names: tuple[str, str]
-    value: float
-    low: float | None
-    high: float | None
-    kind: str
     across: bool
 
 
@@ -249,7 +240,10 @@ def picture(
         whole=group(known.tolist())[0],
         layers={int(layer): group([int(layer)])[0] for layer in known},
         between=_between(terms, energies, of, place, total),
-        pairs=_pairs(spectrum, of),
+        pairs=tuple(
+            Pair(**vars(pair), across=bool(of[pair.features[0]] != of[pair.features[1]]))
+            for pair in of_any.pairs_of(spectrum)
+        ),
         difference=difference,
     )
 
@@ -306,27 +300,6 @@ def _between(
                 table[a, b] += energy / count
     table = table / total if total else table
     return table + np.triu(table, 1).T  # both ways round; a pair of layers counts once
-
-
-def _pairs(spectrum: Spectrum, of: Any) -> tuple[Pair, ...]:
-    """Every pair of the spectrum, by its Banzhaf interaction ``4 F``."""
-    singles = np.zeros(spectrum.n)
-    for term, coefficient in spectrum.terms.items():
-        if len(term) == 1:
-            singles[term[0]] = -2 * coefficient
-    found = []
-    ranked = spectrum.top(len(spectrum), min_order=2) if spectrum.max_order > 1 else []
-    for one in ranked:
-        if len(one.features) != 2:
-            continue
-        i, j = one.features
-        signs = np.sign([singles[i], singles[j], one.value])
-        kind = "mixed"
-        if signs[0] == signs[1] != 0:
-            kind = "synergistic" if signs[2] == signs[0] else "redundant"
-        names = (spectrum.features[i], spectrum.features[j])
-        found.append(Pair((i, j), names, one.value, one.low, one.high, kind, bool(of[i] != of[j])))
-    return tuple(found)
 
 
 def _percent(share: float) -> str:
