@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_ADDRESS = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/]+={0,2}")
+ADDRESS = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/]+={0,2}")
+"""A picture that a page can hold: nothing else is put where an address goes."""
 _LARGEST = 10_000
 
 
@@ -44,7 +45,7 @@ def drawing(subject: Mapping[str, Any], n: int) -> Drawing | None:
     """
     address, size = subject.get("picture"), subject.get("picture_size")
     outlines, spans = subject.get("outlines"), subject.get("spans") or []
-    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+    if not isinstance(address, str) or not ADDRESS.fullmatch(address):
         return None
     if not isinstance(size, Sequence) or not _whole(size) or len(size) != 2 or 0 in size:
         return None

@@ -21,6 +21,7 @@ SUBJECTS = {
     "text": "subject_text.html",
     "image": "subject_image.html",
     "components": "subject_components.html",
+    "training_data": "subject_training_data.html",
     "callable": "subject_callable.html",
 }
 """How the features themselves are drawn, by the kind of subject: one template for each."""
@@ -132,16 +133,28 @@ def _body(summary: Mapping[str, Any]) -> Markup:
     from markupsafe import Markup
 
     readings = Reading.each(summary)
-    bodies = [(reading, Markup(_report(reading))) for reading in readings[:TARGETS]]
-    if len(bodies) == 1:
-        return bodies[0][1]
+    if len(readings) == 1:
+        return Markup(_report(readings[0], _inherited(readings[0])))
+    bodies = [(reading, Markup(_report(reading, None))) for reading in readings[:TARGETS]]
     left_out = len(readings) - len(bodies)
-    return Markup(_template("targets.html").render(targets=bodies, left_out=left_out))
+    # the pictures of a training set are there once, for all targets
+    return Markup(
+        _template("targets.html").render(
+            targets=bodies, left_out=left_out, inherited=_inherited(readings[0])
+        )
+    )
 
 
-def _report(reading: Reading) -> str:
+def _inherited(reading: Reading) -> str | None:
+    """Style that all below inherits, through shadow roots too."""
+    examples = reading.examples
+    return None if examples is None or examples.sheet is None else examples.sheet.style
+
+
+def _report(reading: Reading, inherited: str | None) -> str:
     return _template("report.html").render(
         run=reading,
+        inherited=inherited,
         subject_template=SUBJECTS[reading.kind],
         axis=_Axis.around(reading.together),
         listed=LISTED,

@@ -47,6 +47,16 @@ class Scale:
         text = self.plain(number)
         return text if text.startswith((MINUS, "not")) or float(text) == 0 else f"+{text}"
 
+    def between(self, low: float | None, high: float | None) -> str:
+        """Write an interval; nothing where there is none.
+
+        >>> Scale.of([0.5]).between(0.1, 0.25), Scale.of([0.5]).between(None, None)
+        ('+0.100 to +0.250', '')
+        """
+        if low is None or high is None or low == high:
+            return ""
+        return f"{self.signed(low)} to {self.signed(high)}"
+
 
 def percent(share: float) -> str:
     """Write a share.

@@ -12,6 +12,7 @@ from typing import Any
 
 from interplay.errors import BadInput
 from interplay.report.drawing import Drawing, drawing
+from interplay.report.examples import ExamplesDrawing, examples_drawing
 from interplay.report.network import NetworkDrawing, network_drawing
 from interplay.report.numbers import Scale, count, duration, elide, percent
 from interplay.value_function import bare
@@ -128,12 +129,15 @@ class Reading:
     def kind(self) -> str:
         """``"text"`` where the subject is a text that says where its units are; ``"image"`` where
         it is a picture that says where its regions are; ``"components"`` where it is a network that
-        says where its parts are; ``"callable"``.
+        says where its parts are; ``"training_data"`` where it is a training set that says what its
+        examples are; ``"callable"``.
         """
         if self.drawing is not None:
             return "image"
         if self.network is not None:
             return "components"
+        if self.examples is not None:
+            return "training_data"
         if self.subject.get("kind") != "text":
             return "callable"
         text, spans = self.subject.get("text"), self.subject.get("spans")
@@ -159,6 +163,13 @@ class Reading:
             return None
         return network_drawing(self.subject, self.found)
 
+    @cached_property
+    def examples(self) -> ExamplesDrawing | None:
+        """What is drawn of a training set, with its pairs; None for every other subject."""
+        if self.subject.get("kind") != "training_data":
+            return None
+        return examples_drawing(self.subject, self.found, self.features)
+
     @property
     def noun(self) -> str:
         """What one feature is called: ``"word"``, ``"sentence"``, ..., or ``"feature"``."""
@@ -173,7 +184,9 @@ class Reading:
 
     @property
     def scored(self) -> str:
-        """The target, with the response that it is about where it names none itself."""
+        """The target, with what is measured of it, or the response that it is about."""
+        if self.examples is not None:
+            return self.examples.measured_of(self.target)
         response = " ".join(str(self.subject.get("response") or "").split())
         names_its_own = ":" in self.target.removeprefix("logprob:mean")
         if not response or names_its_own:
@@ -359,11 +372,7 @@ class Reading:
         """Put one term of the form of ``summary["top"]`` into words."""
         features = tuple(sorted(int(i) for i in term["features"]))
         value, low, high = float(term["value"]), term.get("low"), term.get("high")
-        if low is None or high is None or low == high:
-            interval = ""
-        else:
-            interval = f"{self.scale.signed(low)} to {self.scale.signed(high)}"
-        signed = self.scale.signed(value)
+        signed, interval = self.scale.signed(value), self.scale.between(low, high)
         share = float(term.get("share") or 0.0)
         return Row(features, self.phrase(features), value, low, high, share, signed, interval)
 
@@ -450,6 +459,7 @@ class Reading:
             ("captions", " · ".join(map(str, subject.get("captions") or []))),
             (f"ablated {self.noun}s become", subject.get("mask")),
             *(self.network.configuration if self.network else ()),
+            *(self.examples.configuration if self.examples else ()),
             ("budget", config.get("budget")),
             (
                 "method",

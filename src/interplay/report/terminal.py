@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from interplay.report import network_terminal
+from interplay.report import examples_terminal, network_terminal
 from interplay.report.numbers import elide, percent
 from interplay.report.reading import Reading, Row
 
@@ -72,6 +72,8 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
     if run.network is not None:
         network_terminal.show(run, run.network, console)
     _strongest(run, console)
+    if run.examples is not None:
+        examples_terminal.show(run, run.examples, console)
     if run.together:
         console.print(Text("What acts together, beyond the sum of its parts", "bold"))
         console.print(interactions(run, run.together[:top]))

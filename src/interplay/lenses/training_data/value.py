@@ -14,6 +14,7 @@ from interplay.fingerprint import identity_fingerprint
 from interplay.lenses.training_data.dataset import Dataset
 from interplay.lenses.training_data.engines.engine import Retrainer, Trainer
 from interplay.lenses.training_data.scores import ignorant, measured
+from interplay.lenses.training_data.subject import subject_of
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 MEAN: Final = "mean"
@@ -75,7 +76,9 @@ class TrainingDataValueFunction:
         )
         self.subject: dict[str, Any] = {
             **(subject or {}),
+            **subject_of(data, tests, owners, len(self.features)),
             "kind": "training_data",
+            "name": f"{trainer.name} on {len(data):,} examples",
             "trainer": trainer.name,
             "value": value,
             "examples": len(data),

@@ -13,7 +13,9 @@
   const root = host.shadowRoot;
   const { terms, effects, noun } = JSON.parse(root.querySelector(".links").textContent);
   const subject = root.querySelector(".subject");
-  const units = [...subject.querySelectorAll("[data-i]")];
+  const order = [...subject.querySelectorAll("[data-i]")]; // as they stand, which is how keys move
+  const units = [];
+  for (const unit of order) units[unit.dataset.i] = unit;
   const aside = root.querySelector(".panel");
   const panel = aside.firstElementChild;
   const hint = panel.firstElementChild;
@@ -25,6 +27,7 @@
   let active = 0;
 
   const name = (i) => units[i].dataset.name || (units[i].querySelector("bdi") || units[i]).textContent;
+  const thumb = (i) => units[i].querySelector(".thumb");
   const element = (tag, text, cls) => {
     const made = document.createElement(tag);
     if (text !== undefined) made.textContent = text;
@@ -100,12 +103,14 @@
       const item = element("li", undefined, term.raises ? "up" : "down");
       const words = element("span", term.words);
       if (term.interval) words.append(" ", element("small", `(${term.interval})`));
+      for (const j of term.f) if (j !== i && thumb(j)) words.prepend(thumb(j).cloneNode());
       item.append(element("b", term.value), words);
       list.append(item);
     }
     const alone = element("p", `${effects[i]} by itself`);
     const together = element("p", found.length ? "and together:" : `It acts together with no other ${noun}.`);
     panel.replaceChildren(element("h3", name(i)), alone, together, list);
+    if (thumb(i)) panel.firstElementChild.prepend(thumb(i).cloneNode());
     const more = found.length - LISTED;
     if (more > 0) panel.append(element("p", `and ${more} weaker`));
   }
@@ -138,25 +143,22 @@
   }
 
   function go(i) {
-    units[active].tabIndex = -1;
-    active = Math.min(Math.max(i, 0), units.length - 1);
-    units[active].tabIndex = 0;
-    units[active].focus();
+    order[active].tabIndex = -1;
+    active = Math.min(Math.max(i, 0), order.length - 1);
+    order[active].tabIndex = 0;
+    order[active].focus();
   }
 
-  // the nearest part in the layer above or below
+  // the nearest one in the row above or below
   function across(step) {
-    const place = (unit) => {
-      const [row, column] = unit.style.gridArea.split("/").map(Number);
-      return [row, column];
-    };
-    const [row, column] = place(units[active]);
+    const from = order[active].getBoundingClientRect();
     let best = null;
     let least = Infinity;
-    units.forEach((unit, i) => {
-      const [r, c] = place(unit);
-      const far = 1000 * (r - row) * step + Math.abs(c - column);
-      if ((r - row) * step > 0 && far < least) [best, least] = [i, far];
+    order.forEach((unit, i) => {
+      const { left, top } = unit.getBoundingClientRect();
+      const down = (top - from.top) * step;
+      const far = 1000 * down + Math.abs(left - from.left);
+      if (down > from.height / 2 && far < least) [best, least] = [i, far];
     });
     go(best ?? active);
   }
@@ -172,7 +174,7 @@
   subject.addEventListener("click", (event) => {
     const unit = unitOf(event);
     if (!unit) return pin(null);
-    go(Number(unit.dataset.i));
+    go(order.indexOf(unit));
     pin(Number(unit.dataset.i));
   });
   subject.addEventListener("keydown", (event) => {
@@ -181,10 +183,10 @@
       ArrowRight: backwards ? -1 : 1, ArrowLeft: backwards ? 1 : -1, ArrowDown: 1, ArrowUp: -1,
       Home: -Infinity, End: Infinity,
     };
-    if (subject.matches(".grid") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    if (subject.matches(".grid, .tiles") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       across(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key in steps) go(active + steps[event.key]);
-    else if (event.key === "Enter" || event.key === " ") pin(active);
+    else if (event.key === "Enter" || event.key === " ") pin(Number(order[active].dataset.i));
     else return;
     event.preventDefault();
   });

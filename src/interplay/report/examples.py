@@ -1,0 +1,352 @@
+"""A training set in a report: its examples as tiles, what is asked, which pairs repeat or help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interplay.lenses.pairs import Pair, pairs_of
+from interplay.report.drawing import ADDRESS
+from interplay.report.numbers import Scale
+from interplay.spectrum import Spectrum
+
+LISTED = 10
+"""Pairs of a kind that are listed."""
+CLASSES = 20
+"""Classes that have a part of their own among the tiles at most."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The one picture that holds all pictures, each ``width`` by ``height`` pixels."""
+
+    address: str
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+    @property
+    def style(self) -> str:
+        """What the style sheet finds a picture's part by, inherited by all that is below."""
+        ratio = f"{self.width}/{self.height}"
+        named = f"--columns:{self.columns};--rows:{self.rows};--ratio:{ratio}"
+        return f"--sheet:url({self.address});{named}"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training example, a group of them, or a test example, as it is drawn.
+
+    ``place`` is the column and row of its picture in the sheet.
+    """
+
+    name: str
+    label: str | None = None
+    text: str | None = None
+    size: int | None = None
+    place: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What retraining said of a pair, with its interval; ``full``: with all others in place."""
+
+    value: float
+    low: float | None
+    high: float | None
+    full: float | None
+    agrees: bool
+
+
+@dataclass(frozen=True)
+class ListedPair:
+    """A pair with its Banzhaf and Moebius interactions, and what was measured of it."""
+
+    pair: Pair
+    moebius: float
+    measured: Measurement | None
+
+    @property
+    def vague(self) -> bool:
+        """Whether its interval holds zero."""
+        low, high = self.pair.low, self.pair.high
+        return low is not None and high is not None and low <= 0 <= high
+
+    def interval(self, scale: Scale) -> str:
+        """Its interval in words; nothing where it has none."""
+        return scale.between(self.pair.low, self.pair.high)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The pairs of a kind: its name, a heading, what it means, those listed, how many there are."""
+
+    name: str
+    heading: str
+    meaning: str
+    pairs: list[ListedPair]
+    found: int
+
+
+@dataclass(frozen=True)
+class ExamplesDrawing:
+    """What is drawn of a subject of kind ``"training_data"``; made by :func:`examples_drawing`.
+
+    Attributes
+    ----------
+    features : list of Example
+    asked : list of Example
+        The test example that is the target; of a mean the first ones of those that it is of.
+    tests : int
+        How many test examples the target is of.
+    sections : list of (str or None, list of int)
+        Classes, and their features, what raises the target most first.
+    redundant, synergistic : list of ListedPair
+        The strongest of each kind; ``found`` says how many there are.
+    sheet : Sheet, optional
+    """
+
+    subject: Mapping[str, Any]
+    features: list[Example]
+    asked: list[Example]
+    tests: int
+    sections: list[tuple[str | None, list[int]]]
+    redundant: list[ListedPair]
+    synergistic: list[ListedPair]
+    found: dict[str, int]
+    sheet: Sheet | None
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Redundant and synergistic pairs, with words for what that means."""
+        noun = str(self.subject.get("units") or "example")
+        return [
+            Kind(
+                "redundant",
+                "Repeat each other",
+                f"Each {noun} does what the other does: together they do less than their sum. "
+                "Their interaction has the sign opposite to both of their effects.",
+                self.redundant,
+                self.found["redundant"],
+            ),
+            Kind(
+                "synergistic",
+                "Reinforce each other",
+                "Together they do more than their sum: their interaction has the sign of both of "
+                "their effects.",
+                self.synergistic,
+                self.found["synergistic"],
+            ),
+        ]
+
+    def measured_of(self, target: str) -> str:
+        """What is measured, in words: ``"mean margin of 20 test examples"``."""
+        value = str(self.subject.get("value") or "value")
+        if self.tests > 1:
+            return f"mean {value} of {self.tests:,} test examples"
+        return f"{value} of {target}"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether retraining has measured any of the listed pairs."""
+        return any(one.measured is not None for one in (*self.redundant, *self.synergistic))
+
+    @property
+    def checked(self) -> str | None:
+        """How measured interactions agree with predicted ones, in a sentence."""
+        told = self.subject.get("counterfactuals")
+        if not self.is_measured or not isinstance(told, Mapping):
+            return None
+        agreement, correlation = told.get("sign_agreement"), told.get("correlation")
+        pairs = told.get("pairs")
+        if agreement is None or not _number(agreement) or not isinstance(pairs, Sequence):
+            return None
+        words = (
+            f"Measured: the model retrained without one, the other and both, on "
+            f"{told.get('backgrounds')} random subsets of the rest. Of {len(pairs)} pairs "
+            f"{100 * agreement:.0f} % have the predicted sign"
+        )
+        return f"{words}, correlation {correlation:.2f}." if _number(correlation) else f"{words}."
+
+    @property
+    def configuration(self) -> list[tuple[str, Any]]:
+        """What was set, as name and value."""
+        subject = self.subject
+        sizes = [one.size for one in self.features if one.size is not None]
+        seeds = subject.get("seeds")
+        return [
+            ("trained", subject.get("trainer")),
+            ("value", subject.get("value")),
+            ("training examples", subject.get("examples")),
+            ("examples in a group", f"{min(sizes)} to {max(sizes)}" if sizes else None),
+            ("test examples", subject.get("tests")),
+            ("trainings of a mask", seeds if seeds != 1 else None),
+            ("data", subject.get("source")),
+        ]
+
+
+def examples_drawing(
+    subject: Mapping[str, Any], found: Mapping[str, Any], names: Sequence[str]
+) -> ExamplesDrawing | None:
+    """Return what is drawn of a training set; None where its parts do not fit together.
+
+    A run's file may come from anywhere: what is not of the right form is not drawn.
+    """
+    n, labels, stored = len(names), subject.get("labels"), found.get("spectrum")
+    fits = isinstance(labels, Sequence) and not isinstance(labels, str) and len(labels) == n
+    if stored is None or labels is None or not fits:
+        return None
+    if not all(isinstance(one, str | None) for one in labels):
+        return None
+    spectrum = Spectrum.from_dict(stored, source="the run")
+    if spectrum.n != n:
+        return None
+    texts, sizes = _texts(subject.get("texts"), n), _whole(subject.get("sizes"), n)
+    tests, asked = _asked(subject, str(found["target"]))
+    sheet = _sheet(subject.get("pictures"), n, subject.get("tests"))
+    features = [
+        Example(
+            str(names[i]),
+            labels[i],
+            None if texts is None else texts[i],
+            None if sizes is None else sizes[i],
+            None if sheet is None else (i % sheet.columns, i // sheet.columns),
+        )
+        for i in range(n)
+    ]
+    drawn = [_test(subject, i, sheet, n) for i in asked]
+    pairs = pairs_of(spectrum)
+    kinds = {kind: [p for p in pairs if p.kind == kind] for kind in ("redundant", "synergistic")}
+    moebius = spectrum.interactions("Moebius") if pairs else {}
+    measured = _measured(subject.get("counterfactuals"), str(found["target"]))
+    listed = {
+        kind: [
+            ListedPair(pair, float(moebius.get(pair.features, 0.0)), measured.get(pair.features))
+            for pair in chosen[:LISTED]
+        ]
+        for kind, chosen in kinds.items()
+    }
+    return ExamplesDrawing(
+        subject,
+        features,
+        drawn,
+        tests,
+        _sections(features, found["main_effects"]),
+        listed["redundant"],
+        listed["synergistic"],
+        {kind: len(chosen) for kind, chosen in kinds.items()},
+        sheet,
+    )
+
+
+def _sections(
+    features: list[Example], effects: Sequence[float]
+) -> list[tuple[str | None, list[int]]]:
+    ranked = sorted(range(len(features)), key=lambda i: (-float(effects[i]), i))
+    classes = sorted({one.label for one in features if one.label is not None}, key=_natural)
+    if not 1 < len(classes) <= CLASSES or len(features) < 3 * len(classes):
+        return [(None, ranked)]
+    found: list[tuple[str | None, list[int]]] = [
+        (label, [i for i in ranked if features[i].label == label]) for label in (*classes, None)
+    ]
+    return [(label, rows) for label, rows in found if rows]
+
+
+def _natural(label: str) -> tuple[int, str]:
+    """Numbers in their order, the shorter one first."""
+    return (len(label) if label.isdecimal() else 0, label)
+
+
+# ---- what is asked
+
+
+def _asked(subject: Mapping[str, Any], target: str) -> tuple[int, list[int]]:
+    """How many test examples the target is of, and which of them can be drawn."""
+    names, tests = _texts(subject.get("test_names")), subject.get("tests")
+    if names is None:
+        return 1, []
+    if target in names:
+        return 1, [names.index(target)]
+    return tests if isinstance(tests, int) else len(names), list(range(len(names)))
+
+
+def _test(subject: Mapping[str, Any], i: int, sheet: Sheet | None, n: int) -> Example:
+    labels, texts = subject.get("test_labels"), subject.get("test_texts")
+    place = None
+    if sheet is not None and i < _drawn(subject.get("tests")):
+        place = ((n + i) % sheet.columns, (n + i) // sheet.columns)
+    return Example(
+        str(subject["test_names"][i]),
+        str(labels[i]) if isinstance(labels, Sequence) and i < len(labels) else None,
+        str(texts[i]) if isinstance(texts, Sequence) and i < len(texts) else None,
+        place=place,
+    )
+
+
+def _drawn(tests: Any) -> int:
+    from interplay.lenses.training_data.subject import TESTS_DRAWN
+
+    return min(tests, TESTS_DRAWN) if isinstance(tests, int) else 0
+
+
+# ---- reading what a file says
+
+
+def _sheet(given: Any, n: int, tests: Any) -> Sheet | None:
+    if not isinstance(given, Mapping):
+        return None
+    address, size = given.get("sheet"), _whole(given.get("size"), 2)
+    shape = _whole([given.get("columns"), given.get("rows")], 2)
+    if not isinstance(address, str) or not ADDRESS.fullmatch(address):
+        return None
+    if size is None or shape is None or 0 in size or min(shape) < 2:
+        return None
+    if shape[0] * shape[1] < n + _drawn(tests):
+        return None
+    return Sheet(address, shape[0], shape[1], size[0], size[1])
+
+
+def _measured(given: Any, target: str) -> dict[tuple[int, ...], Measurement]:
+    """Measurements of the target by pair; those that are of another form are left out."""
+    if not isinstance(given, Mapping) or given.get("target") != target:
+        return {}
+    pairs = given.get("pairs")
+    found = {}
+    for one in pairs if isinstance(pairs, Sequence) else ():
+        if not isinstance(one, Mapping) or not _number(one.get("measured")):
+            continue
+        features = _whole(one.get("features"), 2)
+        if features is None:
+            continue
+        low, high, full = (
+            float(one[key]) if _number(one.get(key)) else None for key in ("low", "high", "full")
+        )
+        found[tuple(sorted(features))] = Measurement(
+            float(one["measured"]), low, high, full, bool(one.get("agrees"))
+        )
+    return found
+
+
+def _texts(given: Any, count: int | None = None) -> list[str] | None:
+    return _listed(given, str, count)
+
+
+def _whole(given: Any, count: int) -> list[int] | None:
+    found: list[int] | None = _listed(given, int, count)
+    return (
+        None if found is None or any(isinstance(one, bool) or one < 0 for one in found) else found
+    )
+
+
+def _listed(given: Any, kind: type, count: int | None) -> list[Any] | None:
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        return None
+    fits = count is None or len(given) == count
+    return list(given) if fits and all(isinstance(one, kind) for one in given) else None
+
+
+def _number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
