@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -84,6 +83,7 @@ def check_positive(name: str, given: object) -> float:
     Traceback (most recent call last):
     interplay.errors.BadInput: penalty must be a finite number above 0; got 0
     """
-    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < given < float("inf"):
+    number = isinstance(given, int | float | np.integer | np.floating)
+    if isinstance(given, bool) or not number or not 0 < given < np.inf:  # type: ignore[operator]
         raise BadInput(f"{name} must be a finite number above 0; got {given!r}")
-    return float(given)
+    return float(given)  # type: ignore[arg-type]
