@@ -89,7 +89,7 @@ def apart(function: Any, mask: BoolArray, loaded: Any) -> float:
     with torch.inference_mode():
         for i in function.questions.of(list(range(2 * PROMPTS))):
             reading = function.questions.readings[i]
-            expected = function.engine.outputs(mask[None], i)[0]
+            expected = function.engine.outputs(mask[None], i, plain=True)[0]
             logits = loaded(torch.from_numpy(reading.inputs["input_ids"])[None]).logits[0]
             own = logits.double().numpy()[reading.positions]
             worst = max(worst, float(np.abs(own - expected).max()))

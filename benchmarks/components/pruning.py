@@ -173,14 +173,14 @@ Half of the prompts are train, half are test, {SPLITS} random splits. `facts`: t
 best other one's). `stories260k`: {STORIES.prompts} texts of {STORIES.tokens} tokens that it wrote
 itself, the first {STORIES.opening} are the prompt; mean log-probability of a token of the rest.
 `vit`: {VIT.prompts} test pictures of CIFAR-10.
-Methods: `auto` is `ip.prune` as it is by default: a search that measures {TRIALS} sets for each head
-on the train prompts, from the set of the highest prediction of a fit to N uniform masks (by integer
-programming), from what backward elimination leaves, and on by swaps; `{UNTRIED}` is the program's
-set as it is; LASSO keeps the largest effects of a fit to the same N masks; best-of-N tries N random
-sets of that size on the train prompts; *leave one out* and *keep one* rank heads by one evaluation
-each; attribution patching by the gradient of a gate on each head. Where accuracies on the train
-prompts are equal, the margin decides, for every method that measures sets. A star:
-the 90 % interval of its difference to auto, a bootstrap over splits, leaves zero out. Splits share
+Methods: `auto` is `ip.prune` as it is by default: a search that measures {TRIALS} sets for each
+head on the train prompts, from the set of the highest prediction of a fit to N uniform masks (by
+integer programming), from what backward elimination leaves, and on by swaps; `{UNTRIED}` is the
+program's set as it is; LASSO keeps the largest effects of a fit to the same N masks; best-of-N
+tries N random sets of that size on the train prompts; *leave one out* and *keep one* rank heads by
+one evaluation each; attribution patching by the gradient of a gate on each head. Where accuracies
+on the train prompts are equal, the margin decides, for every method that measures sets. A star: the
+90 % interval of its difference to auto, a bootstrap over splits, leaves zero out. Splits share
 their prompts, so that the intervals say how sure the order is on these prompts, not on all that
 could be asked.
 

@@ -159,6 +159,13 @@ def test_a_budget_leaves_rivals_out(explained):
     assert found.stopped
     with pytest.raises(ip.BudgetExceeded, match="too small"):
         prune(explanation, game, keep=4, budget=1)
+    # the search takes what it can get, and leaves enough for the test of what it finds
+    for budget in range(4, 40, 5):
+        found = prune(explanation, game, keep=4, compare=False, budget=budget)
+        assert found.calls <= budget
+        assert found.contests[0].best.tried <= max(budget - 3, 0)
+    several = prune(explanation, game, keep=[3, 4, 5], compare=False, budget=20)
+    assert len(several.contests) == 3
 
 
 def test_same_seed_same_result(explained):
@@ -213,6 +220,7 @@ def test_words(explained):
         ({"seed": -1}, "seed must be"),
         ({"budget": "auto"}, "no automatic budget"),
         ({"target": "loss"}, "loss"),
+        ({"finer": "loss"}, "loss"),
         ({"even": True}, "even=True is for heads"),
     ],
 )
@@ -243,6 +251,67 @@ def test_other_runs_and_functions_are_refused(explained):
         found.mask_of(0.9)
     with pytest.raises(ip.BadInput, match="only networks of"):
         found.save("/tmp/never")
+
+
+class Coarse(Game):
+    """Accuracy and margin: most sets have the same accuracy."""
+
+    def __init__(self, split: str = "train", test: int = 12, seed: int = 0) -> None:
+        super().__init__(split, test, seed)
+        self.targets = ("accuracy", "margin")
+        self.fingerprint += " coarse"
+
+    def scores(self, masks: np.ndarray) -> np.ndarray:
+        margin = super().scores(masks)[..., 0]
+        return np.stack([(margin > 1.0).astype(float), margin], axis=2)
+
+    def on(self, split: str) -> Coarse:
+        return Coarse(split, self.count, self.seed)
+
+
+def test_equal_accuracies_are_told_apart_by_the_margin():
+    game = Coarse()
+    explanation = ip.explain(game, budget=2**N, store=None)
+    sets = [np.isin(np.arange(N), one) for one in combinations(range(N), 6)]
+    values = [tuple(game(np.array([one]))[0]) for one in sets]
+    found = prune(explanation, game, keep=6, random=15, verify=200)
+    assert found.finer == found.to_dict()["finer"] == "margin"
+    (contest,) = found.contests
+    own = tuple(game(found.mask[None])[0])
+    assert own == max(values)
+    assert sum(one[0] == own[0] for one in values) > 1  # the accuracy alone says too little
+    # rivals that measure sets go by the same
+    eye = np.eye(N, dtype=bool)
+    for method, masks, sign in (("leave-one-out", ~eye, -1), ("keep-one", eye, 1)):
+        ranked = sorted(range(N), key=lambda i: tuple(sign * game(masks[i : i + 1])[0]))
+        assert set(contest.choices[method].kept) == set(ranked[-6:])
+    plain = prune(explanation, game, keep=6, random=15, finer="accuracy", compare=False)
+    assert plain.finer is None
+    chosen = prune(explanation, game, keep=6, target="margin", compare=False)
+    assert chosen.finer is None
+
+
+def test_best_of_random_sets_goes_by_the_margin_too():
+    game = Coarse(seed=3)
+    explanation = ip.explain(game, budget=60, store=None)
+    # as many as there are: the best of all
+    found = prune(explanation, game, keep=7, random=200, compare=["random"])
+    choice = found.contests[0].choices["random"]
+    assert choice.tried == N
+    values = [tuple(one) for one in game(~np.eye(N, dtype=bool))]
+    assert tuple(game(np.isin(np.arange(N), choice.kept)[None])[0]) == max(values)
+
+
+def test_elimination_finds_what_a_poor_spectrum_does_not_know():
+    game = Game(seed=7)
+    explanation = ip.explain(game, budget=12, store=None)
+    (contest,) = prune(explanation, game, keep=[5], compare=False).contests
+    assert contest.best.tried <= 4 * N
+    mask = np.ones(N, dtype=bool)
+    while mask.sum() > 5:
+        near = np.array([mask & (np.arange(N) != i) for i in np.flatnonzero(mask)])
+        mask = near[game(near)[:, 0].argmax()]
+    assert contest.best.train >= value(mask, game) - 1e-9
 
 
 def test_swaps_are_tried_on_the_train_prompts():

@@ -51,7 +51,7 @@ def test_heads_of_every_family(family, tmp_path):
     assert found.difference <= 1e-5
     model = loaded(tmp_path / "pruned", family)
     for reading in range(2):
-        expected = value.engine.outputs(mask[None], reading)[0].ravel()
+        expected = value.engine.outputs(mask[None], reading, plain=True)[0].ravel()
         ids = next(iter(value.questions.readings[reading].inputs.values()))
         whole = logits(model, ids if family == "vit" else ids.tolist())
         at = value.questions.readings[reading].positions
@@ -82,7 +82,8 @@ def test_heads_of_every_family(family, tmp_path):
 def test_other_ablations_and_parts(family, parts, options, tmp_path):
     value = parted(family, parts, **options)
     found = save_pruned(value, halved(value), tmp_path / "pruned")
-    assert found.difference <= 1e-5
+    # means are summed as in the bias that they are folded into, so that hardly a bit differs
+    assert found.difference <= (3e-6 if options.get("ablation") == "mean" else 1e-5)
     if parts == "layers":
         assert found.removed == 1
         assert "1 of 3 layers are taken out" in found.how
@@ -136,7 +137,7 @@ def test_it_loads_without_this_package(tmp_path):
     mask = halved(value)
     found = save_pruned(value, mask, folder, max_shard_size="10KB")
     assert len(list(folder.glob("*.safetensors"))) > 1
-    expected = value.engine.outputs(mask[None], 0)[0]
+    expected = value.engine.outputs(mask[None], 0, plain=True)[0]
     code = (
         "import sys, transformers, torch\n"
         "sys.modules['interplay'] = None\n"

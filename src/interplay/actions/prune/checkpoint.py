@@ -274,7 +274,7 @@ def _readings(value_function: Any) -> list[int]:
 
 def _reference(value_function: Any, mask: BoolArray) -> list[Any]:
     return [
-        value_function.engine.outputs(mask[None], reading)[0].ravel()
+        value_function.engine.outputs(mask[None], reading, plain=True)[0].ravel()
         for reading in _readings(value_function)
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.lenses.components.sites import is_matrix, turned
 from interplay.value_function import BoolArray
 
 LAST = ("down_proj", "c_proj", "fc2", "dense_4h_to_h", "w2", "wo", "Wo", "output", "dense", "lin2")
@@ -113,16 +114,6 @@ def _last(module: Any, name: str) -> tuple[str, Any]:
         f"no projection was found that the output of {name!r} comes out of (looked for "
         f"{', '.join(LAST)}): it cannot be written into the weights"
     )
-
-
-def is_matrix(module: Any) -> bool:
-    """Whether a module has a matrix as its weight."""
-    return getattr(getattr(module, "weight", None), "ndim", 0) == 2
-
-
-def turned(module: Any) -> bool:
-    """Whether a module has its matrix the other way round, as GPT-2's Conv1D."""
-    return type(module).__name__ == "Conv1D"
 
 
 def _matrix(network: Any, module: Any, name: str) -> Any:

@@ -42,7 +42,7 @@ def gate_gradients(value_function: Any, target: str) -> FloatArray | None:
     for one in weights:
         one.requires_grad_(False)
     for group in engine.ablation.groups:  # these too, made in inference mode, are made anew
-        group._cover = group._directions = None
+        group._cover = group._directions = group._passed = None
     try:
         with network.evaluating(), torch.enable_grad():
             for prompt in value_function.prompts.tolist():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput, unknown
-from interplay.lenses.components.sites import Site
+from interplay.lenses.components.sites import Site, is_matrix, turned
 
 KINDS = ("zero", "mean", "resample")
 """What an ablated part gives: nothing, its mean over the train prompts, or another prompt's."""
@@ -45,6 +45,7 @@ class Group:
     _bias: Tensor = None
     _owner: Tensor = None
     _rectified: bool = False
+    _passed: Tensor = None
 
     @property
     def directed(self) -> bool:
@@ -77,6 +78,29 @@ class Group:
                 cover[start:stop] = i
             self._cover = cover.to(x.device)
         return self._cover
+
+    @property
+    def projects(self) -> bool:
+        """Whether it is a plain projection that the parts go into, so that a mean adds a bias."""
+        plain = type(self.module).__name__ == "Linear" or turned(self.module)
+        linear = plain and is_matrix(self.module) and self.module.weight.is_floating_point()
+        return linear and self.at == "input" and not self.directed
+
+    def bias(self, keep: Tensor, mean: Tensor) -> Tensor:
+        """Return what the mean of ablated parts adds to the projection's output, ``(rows, out)``.
+
+        Summed in double precision: a checkpoint that has it in its weights gives the same bits.
+        """
+        import torch
+
+        if self._passed is None:
+            weight = self.module.weight.T if turned(self.module) else self.module.weight
+            columns = weight.detach().double() * mean.double()
+            parts = torch.zeros(
+                len(self.sites) + 1, len(weight), dtype=torch.double, device=weight.device
+            )
+            self._passed = parts.index_add_(0, self.cover(mean), columns.T)[:-1]
+        return ((1 - keep).double() @ self._passed).to(keep.dtype)
 
     def changed(self, x: Tensor, keep: Tensor, donor: Tensor, *, rescale: bool) -> Tensor:
         """Return an activation ``(rows, ..., d)`` with some parts of each row ablated.
@@ -227,7 +251,12 @@ class Ablation:
                     continue
                 donor = None if donors is None else donors(group)
                 part = keep[:, list(group.features)]
-                stack.enter_context(_hooked(group, self._change(group, part, donor, reached)))
+                if donor is not None and donor.ndim == 1 and group.projects:
+                    more = _more(group.bias(part, donor))
+                    stack.enter_context(_hooked(group.module, "output", more))
+                    donor = None
+                change = self._change(group, part, donor, reached)
+                stack.enter_context(_hooked(group.module, group.at, change))
             yield reached
 
     def _change(
@@ -253,7 +282,7 @@ class Ablation:
 
         with ExitStack() as stack:
             for place, group in enumerate(self.groups):
-                stack.enter_context(_hooked(group, keep(place, group)))
+                stack.enter_context(_hooked(group.module, group.at, keep(place, group)))
             yield found
 
 
@@ -261,9 +290,19 @@ def _needed(keep: Tensor) -> Any:
     return (keep.detach() != 1).any(dim=0).cpu().numpy()
 
 
+def _more(added: Tensor) -> Callable[[Tensor], Tensor]:
+    """Add to each row something of its own, everywhere alike."""
+
+    def change(x: Tensor) -> Tensor:
+        rows = x.reshape(len(added), -1, x.shape[-1])  # some networks lay all rows in one
+        return (rows + added[:, None]).reshape(x.shape)
+
+    return change
+
+
 @contextmanager
-def _hooked(group: Group, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    if group.at == "input":
+def _hooked(module: Any, at: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    if at == "input":
 
         def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if args:
@@ -271,9 +310,9 @@ def _hooked(group: Group, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
             name = next(iter(kwargs))
             return args, {**kwargs, name: change(kwargs[name])}
 
-        handle = group.module.register_forward_pre_hook(before, with_kwargs=True)
+        handle = module.register_forward_pre_hook(before, with_kwargs=True)
     else:
-        residual = group.at == "residual"
+        residual = at == "residual"
 
         def after(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
             first = out[0] if isinstance(out, tuple) else out
@@ -284,7 +323,7 @@ def _hooked(group: Group, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
                 first = change(first)
             return (first, *out[1:]) if isinstance(out, tuple) else first
 
-        handle = group.module.register_forward_hook(after, with_kwargs=True)
+        handle = module.register_forward_hook(after, with_kwargs=True)
     try:
         yield
     finally:

@@ -150,17 +150,20 @@ class Engine:
             self._run(masks, items, out)
         return out
 
-    def outputs(self, masks: BoolArray, reading: int = 0) -> FloatArray:
+    def outputs(self, masks: BoolArray, reading: int = 0, *, plain: bool = False) -> FloatArray:
         """Return the network's logits under each mask, ``(m, ..., classes)``, of one reading.
 
-        One forward pass, with all short cuts that :meth:`numbers` takes.
+        One forward pass, with all short cuts that :meth:`numbers` takes, or with none: these round
+        otherwise, which counts where the logits are compared with another network's.
         """
         import torch
 
         with self.network.evaluating(), torch.inference_mode():
-            self._know([reading])
-            keep, start = self._keep(masks), int(self._starts(masks).min(initial=0))
-            found = self._forward([reading] * len(masks), keep, self.ways, start)
+            keep, start, ways = self._keep(masks), 0, Ways()
+            if not plain:
+                self._know([reading])
+                start, ways = int(self._starts(masks).min(initial=0)), self.ways
+            found = self._forward([reading] * len(masks), keep, ways, start)
             logits: FloatArray = found.double().cpu().numpy()
         return logits.reshape(len(masks), -1, logits.shape[-1])
 

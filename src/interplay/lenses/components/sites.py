@@ -195,6 +195,16 @@ def inputs_of(module: Any) -> int:
     return int(features)
 
 
+def is_matrix(module: Any) -> bool:
+    """Whether a module has a matrix as its weight."""
+    return getattr(getattr(module, "weight", None), "ndim", 0) == 2
+
+
+def turned(module: Any) -> bool:
+    """Whether a module has its matrix the other way round, as GPT-2's Conv1D."""
+    return type(module).__name__ == "Conv1D"
+
+
 def _named(modules: dict[str, Any], pattern: str) -> list[tuple[str, str]]:
     if "{layer}" not in pattern:
         raise BadInput(f"projection must have {{layer}} for the layer's number; got {pattern!r}")
@@ -269,14 +279,9 @@ def _width(
 
 def _what_there_is(modules: dict[str, Any], most: int = 12) -> str:
     """The linear modules of a network in words, those of the first layer for all."""
-    names = [name for name, module in modules.items() if name and _is_matrix(module)]
+    names = [name for name, module in modules.items() if name and is_matrix(module)]
     told = ", ".join(names[:most]) or "no module with a matrix"
     return f"found {told}" + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _is_matrix(module: Any) -> bool:
-    weight = getattr(module, "weight", None)
-    return weight is not None and getattr(weight, "ndim", 0) == 2
 
 
 def check_sites(network: Any, sites: Sequence[Site]) -> None:
@@ -293,7 +298,7 @@ def check_sites(network: Any, sites: Sequence[Site]) -> None:
             continue
         start, stop = site.columns
         module = modules[site.module]
-        width = inputs_of(module) if site.at == "input" and _is_matrix(module) else None
+        width = inputs_of(module) if site.at == "input" and is_matrix(module) else None
         if not 0 <= start < stop or (width is not None and stop > width):
             raise BadInput(
                 f"columns {site.columns} are not in {site.module!r}"
