@@ -78,5 +78,6 @@ def ignorant(tests: Dataset, scale: Scale) -> FloatArray:
 
     Of regression it predicts 0.
     """
-    alike = 1 / tests.outputs if scale == "probabilities" else 0.0
+    shares = scale == "probabilities" and tests.classes is not None
+    alike = 1 / tests.outputs if shares else 0.0
     return np.full((len(tests), tests.outputs), alike)

@@ -232,8 +232,8 @@ class BoundLogistic:
 
             def precondition(vectors: Array) -> Array:
                 given = vectors.reshape(-1, q, p)
-                found = np.matmul(given.transpose(1, 0, 2), inverse).transpose(1, 0, 2)
-                return (found * own).reshape(vectors.shape)
+                found: Array = np.matmul(given.transpose(1, 0, 2), inverse).transpose(1, 0, 2) * own
+                return found.reshape(vectors.shape)
 
             return apply, precondition
 
