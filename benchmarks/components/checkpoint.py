@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.components.subjects import facts_task, function_of, written
+from benchmarks.components.vit import pictures, recognise
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from interplay.actions.prune import Checkpoint, save_pruned
+from interplay.lenses.components import Task
 from interplay.value_function import BoolArray
 
-NETWORKS = ("facts", "stories260k", "babyllama")
+NETWORKS = ("facts", "stories260k", "babyllama", "vit")
 BAR = 1e-5
 ROWS, LENGTH = 16, 128
 TURNS, QUICK_TURNS = 15, 2
@@ -30,12 +32,18 @@ def rows(quick: bool = False) -> list[Row]:
     torch.set_num_threads(1)
     found = []
     for name in NETWORKS[1:2] if quick else NETWORKS:
-        task = facts_task() if name == "facts" else written(name, 2 * PROMPTS, 48)
-        function = function_of(name, task)
+        function = function_of(name, task_of(name))
         for remove in (False, True):
             found += measured(name, function, remove, QUICK_TURNS if quick else TURNS)
             print(f"checkpoint: {found[-1].what}: {found[-1].measured}", flush=True)
     return found
+
+
+def task_of(name: str) -> Task:
+    """Return a task for a network."""
+    if name == "facts":
+        return facts_task()
+    return recognise(2 * PROMPTS) if name == "vit" else written(name, 2 * PROMPTS, 48)
 
 
 def half(function: Any, *, even: bool) -> BoolArray:
@@ -55,13 +63,11 @@ def half(function: Any, *, even: bool) -> BoolArray:
 
 def measured(name: str, function: Any, remove: bool, turns: int) -> list[Row]:
     """Return the row of the difference, and of the removed also that of the time."""
-    from transformers import AutoModelForCausalLM
-
     mask = half(function, even=remove)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "pruned"
         saved = save_pruned(function, mask, folder, remove=remove)
-        loaded = AutoModelForCausalLM.from_pretrained(folder).eval()
+        loaded = type(function.model).from_pretrained(folder).eval()
         worst = apart(function, mask, loaded)
         matters = apart(function, mask, function.model)
         detail = _detail(name, saved, remove) | {"worst": worst, "matters": matters}
@@ -90,9 +96,10 @@ def apart(function: Any, mask: BoolArray, loaded: Any) -> float:
         for i in function.questions.of(list(range(2 * PROMPTS))):
             reading = function.questions.readings[i]
             expected = function.engine.outputs(mask[None], i, plain=True)[0]
-            logits = loaded(torch.from_numpy(reading.inputs["input_ids"])[None]).logits[0]
-            own = logits.double().numpy()[reading.positions]
-            worst = max(worst, float(np.abs(own - expected).max()))
+            inputs = {name: torch.from_numpy(one)[None] for name, one in reading.inputs.items()}
+            logits = loaded(**inputs).logits[0].double().numpy()
+            own = logits if reading.positions is None else logits[reading.positions]
+            worst = max(worst, float(np.abs(own - expected.reshape(own.shape)).max()))
     return worst
 
 
@@ -101,22 +108,25 @@ def speed(name: str, function: Any, loaded: Any, turns: int, detail: dict[str, A
     import torch
 
     original = function.model
-    vocabulary = int(original.config.vocab_size)
-    ids = torch.randint(3, vocabulary, (ROWS, LENGTH), generator=torch.manual_seed(0))
+    if name == "vit":
+        read, what = torch.from_numpy(pictures("test")[0][:ROWS]), "pictures"
+    else:
+        vocabulary = int(original.config.vocab_size)
+        read = torch.randint(3, vocabulary, (ROWS, LENGTH), generator=torch.manual_seed(0))
+        what = f"rows of {LENGTH} tokens"
     spent: list[list[float]] = [[], []]
     with torch.inference_mode():
         for turn in range(turns + 1):
             for place, model in enumerate((original, loaded)):
                 started = time.perf_counter()
-                model(ids)
+                model(read)
                 if turn:
                     spent[place].append(time.perf_counter() - started)
     ratios = np.array(spent[0]) / np.array(spent[1])
     low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
     before, after = (1000 * float(np.median(one)) for one in spent)
     return Row(
-        f"{name}, half of the heads removed: time of a pass of {ROWS} rows of {LENGTH} tokens, "
-        "original over pruned",
+        f"{name}, half of the heads removed: time of a pass of {ROWS} {what}, original over pruned",
         "> 1",
         f"{middle:.2f} times faster (middle half of {len(ratios)} turns {low:.2f} to {high:.2f}), "
         f"{before:.0f} to {after:.0f} ms; parameters {detail['parameters'][0]:,} to "

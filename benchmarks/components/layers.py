@@ -9,11 +9,12 @@ import torch
 
 import interplay as ip
 from benchmarks.components.subjects import facts_task, function_of, sentences, written
+from benchmarks.components.vit import recognise
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from interplay.lenses.components.energy import picture
 
-CALLS = {"facts": 200, "stories260k": 400, "babyllama": 400, "sentiment": 200}
+CALLS = {"facts": 200, "stories260k": 400, "babyllama": 400, "sentiment": 200, "vit": 400}
 QUICK_CALLS = 60
 
 
@@ -34,6 +35,8 @@ def task_of(name: str, quick: bool) -> Any:
         return facts_task()
     if name == "sentiment":
         return sentences(48)
+    if name == "vit":
+        return recognise(80)
     return written(name, 4 if quick else 24, 20 if quick else 40, 12)
 
 

@@ -31,6 +31,7 @@ def vit() -> Path:
         with tempfile.TemporaryDirectory(dir=FOLDER.parent) as made:
             place = Path(made) / "network"
             trained().save_pretrained(place)
+            _processor().save_pretrained(place)
             place.replace(FOLDER)
     return FOLDER
 
@@ -92,6 +93,15 @@ def trained() -> Any:
         print(f"vit: epoch {epoch + 1}, loss {total / len(x):.3f}, {spent:.0f} s", flush=True)
     torch.set_num_threads(threads)
     return network.eval()
+
+
+def _processor() -> Any:
+    """What makes of pictures the pixels that the network is trained on."""
+    from transformers import ViTImageProcessorPil
+
+    half = [0.5, 0.5, 0.5]
+    size = {"height": SIDE, "width": SIDE}
+    return ViTImageProcessorPil(size=size, image_mean=half, image_std=half)
 
 
 def _moved(x: Any) -> Any:

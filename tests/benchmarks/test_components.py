@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import sections
-from benchmarks.components import checkpoint, faithfulness, layers, pruning, subjects, throughput
+from benchmarks.components import (
+    checkpoint,
+    faithfulness,
+    layers,
+    pruning,
+    subjects,
+    throughput,
+    vit,
+)
 from benchmarks.components.__main__ import PAGE
 from benchmarks.components.splits import Read, halves
 from benchmarks.sections import read
@@ -119,3 +127,39 @@ def test_layers_small(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert group["linear"] + group["within"] + group["across"] == pytest.approx(1)
     assert sum(group["share"] for group in row.detail["groups"]) == pytest.approx(1)
     assert "| all | 100 % |" in layers.report([row])
+
+
+def test_the_transformer_is_trained_once_and_named_pictures_are_a_task(
+    assets: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pixels, labels, names = vit.pictures("train")
+    monkeypatch.setattr(vit, "FOLDER", tmp_path / "build" / "network")
+    monkeypatch.setattr(vit, "EPOCHS", 1)
+    monkeypatch.setattr(vit, "BATCH", 10)
+    monkeypatch.setattr(vit, "pictures", lambda split: (pixels[:40], labels[:40], names))
+    folder = vit.vit()
+    written = (folder / "model.safetensors").stat().st_mtime_ns
+    assert vit.vit() == folder
+    assert (folder / "model.safetensors").stat().st_mtime_ns == written
+    value = ip.components(str(folder), task=vit.recognise(6))
+    assert len(value.features) == 40
+    assert value.targets == ("accuracy", "margin")
+    assert value.network.module.config.id2label[3] == names[3] == "cat"
+    mask = checkpoint.half(value, even=True)
+    assert checkpoint.apart(value, mask, value.model) > 1e-6
+    assert checkpoint.apart(value, np.ones(40, dtype=bool), value.model) == 0
+
+
+def test_pictures_are_mirrored_and_moved_whole() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.arange(2.0 * 3 * 32 * 32).view(2, 3, 32, 32) + 1
+    moved = vit._moved(x)
+    assert moved.shape == x.shape
+    kept = moved[moved != 0]
+    assert len(kept) >= 2 * 3 * (32 - vit.SHIFT) ** 2
+    assert torch.isin(kept, x).all()
+    assert len(kept.unique()) == len(kept)
+    for own, before in zip(moved, x, strict=True):  # every picture keeps to itself
+        assert torch.isin(own[own != 0], before).all()

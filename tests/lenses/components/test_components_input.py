@@ -13,6 +13,7 @@ import pytest
 from networks import network, prompts
 
 import interplay as ip
+from interplay.actions.prune import save_pruned
 from interplay.errors import BackendError, BadInput
 from interplay.lenses.components import Part, Site, Task
 from interplay.lenses.components.files import parse_task
@@ -136,6 +137,36 @@ def test_hooks_that_do_not_reach() -> None:
             layer.self_attn.o_proj.weight.zero_()
     with pytest.raises(BadInput, match="ablating all 12 parts does not change the outputs"):
         ip.components(blind, task=task())
+
+
+def test_quantised_projections_are_ablated_and_not_written(tmp_path: Path) -> None:
+    """Hooks reach what goes into them; their weights are no matrix that could be changed."""
+    import torch
+    from torch import nn
+
+    class Packed(nn.Module):
+        def __init__(self, own: Any) -> None:
+            super().__init__()
+            self.scale = own.weight.detach().abs().max() / 127
+            octets = (own.weight.detach() / self.scale).round().to(torch.int8)
+            self.weight = nn.Parameter(octets, requires_grad=False)
+            self.in_features = own.in_features
+
+        def forward(self, x: Any) -> Any:
+            return x @ (self.weight.float() * self.scale).T
+
+    packed, plain = network("llama"), network("llama")
+    for layer, other in zip(packed.model.layers, plain.model.layers, strict=True):
+        layer.self_attn.o_proj = Packed(layer.self_attn.o_proj)
+        own = layer.self_attn.o_proj
+        other.self_attn.o_proj.weight.data = own.weight.float() * own.scale
+    for ablation in ("zero", "mean"):
+        value = ip.components(packed, task=task(), ablation=ablation)
+        expected = ip.components(plain, task=task(), ablation=ablation)(MASKS)
+        np.testing.assert_allclose(value(MASKS), expected, atol=1e-4)
+        with pytest.raises(BadInput, match=r"is a Packed without a matrix of floats \(quantised"):
+            save_pruned(value, MASKS[1], tmp_path / "never")
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_that_are_mixed() -> None:
