@@ -220,7 +220,7 @@ def _network(
         raise MissingExtra("transformers", "hf") from error
     if dtype is not None and dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
-    where = _device(device)
+    where = device_named(device)
     source, local = _source(name)
     options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     try:
@@ -369,7 +369,8 @@ def _is_gpu(device: str | None) -> bool:
     return torch.cuda.is_available() if device is None else device.startswith("cuda")
 
 
-def _device(device: str | None) -> str:
+def device_named(device: str | None) -> str:
+    """Return the torch device that is meant: by default CUDA where there is one, else the CPU."""
     import torch
 
     if device is None:
