@@ -23,18 +23,21 @@ BAR = 1e-5
 ROWS, LENGTH = 16, 128
 TURNS, QUICK_TURNS = 15, 2
 PROMPTS = 4
+ZEROED, REMOVED, MEAN = WAYS = ("zeroed", "removed", "at their mean")
+"""Heads give zero, are out of the weights, or give their mean over the train prompts."""
 
 
 def rows(quick: bool = False) -> list[Row]:
-    """Return the rows of all networks, zeroed and removed."""
+    """Return the rows of all networks, in all ways."""
     import torch
 
     torch.set_num_threads(1)
     found = []
     for name in NETWORKS[1:2] if quick else NETWORKS:
-        function = function_of(name, task_of(name))
-        for remove in (False, True):
-            found += measured(name, function, remove, QUICK_TURNS if quick else TURNS)
+        for way in WAYS:
+            ablation = "mean" if way == MEAN else "zero"
+            function = function_of(name, task_of(name), ablation=ablation)
+            found += measured(name, function, way, QUICK_TURNS if quick else TURNS)
             print(f"checkpoint: {found[-1].what}: {found[-1].measured}", flush=True)
     return found
 
@@ -61,8 +64,9 @@ def half(function: Any, *, even: bool) -> BoolArray:
     return mask
 
 
-def measured(name: str, function: Any, remove: bool, turns: int) -> list[Row]:
+def measured(name: str, function: Any, way: str, turns: int) -> list[Row]:
     """Return the row of the difference, and of the removed also that of the time."""
+    remove = way == REMOVED
     mask = half(function, even=remove)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "pruned"
@@ -70,11 +74,11 @@ def measured(name: str, function: Any, remove: bool, turns: int) -> list[Row]:
         loaded = type(function.model).from_pretrained(folder).eval()
         worst = apart(function, mask, loaded)
         matters = apart(function, mask, function.model)
-        detail = _detail(name, saved, remove) | {"worst": worst, "matters": matters}
+        detail = _detail(name, saved, way) | {"worst": worst, "matters": matters}
         found = [
             Row(
-                f"{name}, half of the heads {'removed' if remove else 'zeroed'}: largest logit "
-                "difference, saved checkpoint to masked network",
+                f"{name}, half of the heads {way}: largest logit difference, saved checkpoint to "
+                "masked network",
                 f"<= {BAR:g}",
                 f"{worst:.2g} (of the whole network {matters:.2g}); {saved.removed} of "
                 f"{int((~mask).sum())} dropped heads are out of the weights",
@@ -136,10 +140,10 @@ def speed(name: str, function: Any, loaded: Any, turns: int, detail: dict[str, A
     )
 
 
-def _detail(name: str, saved: Checkpoint, remove: bool) -> dict[str, Any]:
+def _detail(name: str, saved: Checkpoint, way: str) -> dict[str, Any]:
     return {
         "network": name,
-        "remove": remove,
+        "way": way,
         "removed": saved.removed,
         "how": saved.how,
         "difference": saved.difference,
@@ -159,7 +163,7 @@ def report(rows: Sequence[Row]) -> str:
         table.append(
             [
                 detail["network"],
-                "removed" if detail["remove"] else "zeroed",
+                detail["way"],
                 f"{detail['worst']:.2g}",
                 f"{before:,} to {after:,}",
                 f"{large / 1000:.0f} to {small / 1000:.0f}",
@@ -170,8 +174,9 @@ def report(rows: Sequence[Row]) -> str:
     return f"""## Checkpoints
 
 A random half of the heads goes: for *removed* one of each two neighbours, which is what a
-configuration can say, for *zeroed* any. The checkpoint is loaded by transformers alone and compared
-with the masked network on {2 * PROMPTS} prompts of its task. Times are of one thread, original and
-pruned network in turn.
+configuration can say, for *zeroed* any; *at their mean* the same as zeroed, and their mean over the
+train prompts is in the bias of the output projection. The checkpoint is loaded by transformers
+alone and compared with the masked network on {2 * PROMPTS} prompts of its task, in plain passes of
+both. Times are of one thread, original and pruned network in turn.
 
 {markdown(header, table)}"""

@@ -70,9 +70,9 @@ def sentences(count: int) -> Task:
     )
 
 
-def function_of(name: str, task: Task, parts: str = "heads") -> Any:
+def function_of(name: str, task: Task, parts: str = "heads", **options: Any) -> Any:
     """Return the value function over all prompts of a task."""
-    return ip.components(str(folder_of(name)), task=task, parts=parts).on("all")
+    return ip.components(str(folder_of(name)), task=task, parts=parts, **options).on("all")
 
 
 def random_masks(n: int, m: int, seed: int = 0) -> BoolArray:

@@ -93,9 +93,11 @@ def test_throughput_small(assets: Path) -> None:
 
 def test_checkpoints_small(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "ROWS", 2)
-    zeroed, removed, faster = checkpoint.rows(quick=True)
+    zeroed, removed, faster, mean = checkpoint.rows(quick=True)
     assert zeroed.met
     assert removed.met
+    assert mean.met
+    assert mean.detail["matters"] != zeroed.detail["matters"]
     assert zeroed.detail["removed"] == 0
     assert removed.detail["removed"] == 20
     assert min(zeroed.detail["matters"], removed.detail["matters"]) > 0.1
