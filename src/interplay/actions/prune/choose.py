@@ -11,6 +11,7 @@ from interplay.errors import BadInput
 from interplay.optimize import best_subset
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
+from interplay.surrogates import fit
 from interplay.value_function import BoolArray, FloatArray
 from interplay.walsh import parities
 
@@ -92,11 +93,12 @@ def rooms(
     n: int,
     layers: Sequence[int] | None = None,
     groups: Sequence[int] | None = None,
+    noun: str = "parts",
 ) -> tuple[Room, ...]:
     """Return what ``keep`` asks for: shares of n parts, or numbers of parts.
 
     With ``layers`` each layer keeps the share; with ``groups`` each group of queries, where the
-    share of a group is a whole number.
+    share of a group is a whole number. ``noun`` is what errors call them.
 
     Raises
     ------
@@ -107,31 +109,33 @@ def rooms(
     asked: list[object] = list(keep) if several else [keep]  # type: ignore[arg-type]
     if not asked:
         raise BadInput(
-            f"keep must be a share such as 0.66, a number of parts, or several; got {keep!r}"
+            f"keep must be a share such as 0.66, a number of {noun}, or several; got {keep!r}"
         )
-    found = [_room(one, n, layers, groups) for one in asked]
+    found = [_room(one, n, layers, groups, noun) for one in asked]
     sizes = [room.size for room in found]
     if len(set(sizes)) < len(sizes):
-        raise BadInput(f"keep={asked!r} asks for the same number of parts twice: {sizes}")
+        raise BadInput(f"keep={asked!r} asks for the same number of {noun} twice: {sizes}")
     return tuple(found)
 
 
-def _room(one: object, n: int, layers: Sequence[int] | None, groups: Sequence[int] | None) -> Room:
+def _room(
+    one: object, n: int, layers: Sequence[int] | None, groups: Sequence[int] | None, noun: str
+) -> Room:
     whole = isinstance(one, int | np.integer) and not isinstance(one, bool)
     if whole:
         if not 1 <= one <= n:  # type: ignore[operator]
-            raise BadInput(f"keep must be a number of parts from 1 to {n}; got {one}")
+            raise BadInput(f"keep must be a number of {noun} from 1 to {n}; got {one}")
         share = int(one) / n  # type: ignore[call-overload]
     elif isinstance(one, float | np.floating) and 0 < one <= 1:
         share = float(one)
     else:
         raise BadInput(
-            f"keep must be a share of the parts above 0 and at most 1, such as 0.66, or a whole "
+            f"keep must be a share of the {noun} above 0 and at most 1, such as 0.66, or a whole "
             f"number of them; got {one!r}"
         )
     size = int(one) if whole else round(share * n)  # type: ignore[call-overload]
     if size < 1:
-        raise BadInput(f"keep={one} of {n} parts leaves none; keep at least {1 / n:.2g}")
+        raise BadInput(f"keep={one} of {n} {noun} leaves none; keep at least {1 / n:.2g}")
     if layers is None:
         return Room(share, n, size)
     labels = layers
@@ -141,6 +145,16 @@ def _room(one: object, n: int, layers: Sequence[int] | None, groups: Sequence[in
             labels = groups
     room = Room(share, n, size, tuple(labels))
     return Room(share, n, sum(quota for _, quota in room.quotas), tuple(labels))
+
+
+def by_lasso(masks: BoolArray, values: FloatArray, seed: int) -> FloatArray:
+    """Return what each part is worth alone, float64 ``(n, 2)``: its main effect of LASSO.
+
+    The second column, the correlation with the values, tells equals apart: those left out.
+    """
+    effects = fit(masks, values, method="lasso", seed=seed).spectrum(None).main_effects
+    signs = np.where(masks, 1.0, -1.0)
+    return np.stack([effects, (values - values.mean()) @ signs], axis=1)
 
 
 def by_program(

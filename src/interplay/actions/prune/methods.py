@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from interplay.actions.explained import Explained
-from interplay.actions.prune.choose import Room, by_program, draws_of
+from interplay.actions.prune.choose import Room, by_lasso, by_program, draws_of
 from interplay.actions.prune.gradients import gate_gradients
 from interplay.actions.prune.pruning import Choice, Contest, differences, interval
 from interplay.actions.prune.scores import Prunable, Scores
 from interplay.actions.prune.search import DIGITS, best_first, searched
 from interplay.errors import BadInput, BudgetExceeded
 from interplay.recording import Recording
-from interplay.surrogates import fit
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -191,14 +190,7 @@ class Chooser:
             if held is None:
                 self.left_out[method] = "the run was loaded without its evaluations (.npz)"
                 return None
-            values = self._values(held)
-            effects = np.zeros(n)
-            surrogate = fit(held.masks, values, method="lasso", seed=self.seed)
-            for term, coefficient in surrogate.spectrum(n + 1).terms.items():
-                if len(term) == 1:
-                    effects[term[0]] = -2 * coefficient
-            signs = np.where(held.masks, 1.0, -1.0)
-            return np.stack([effects, (values - values.mean()) @ signs], axis=1), 0
+            return by_lasso(held.masks, self._values(held), self.seed), 0
         if method == "attribution-patching":
             gradients = gate_gradients(self.judge.train, self.shown.target_name)
             if gradients is None:
