@@ -17,6 +17,7 @@ from interplay.cli.prune import prune
 from interplay.cli.replay import replay
 from interplay.cli.report import report
 from interplay.cli.runs import runs
+from interplay.cli.training_data import training_data
 from interplay.errors import BadInput, InterplayError
 from interplay.version import __version__
 
@@ -29,7 +30,7 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (components, demo, explain, fit, flip, prune, report, replay, runs):
+for command in (components, demo, explain, fit, flip, prune, report, replay, runs, training_data):
     app.command(command)
 
 

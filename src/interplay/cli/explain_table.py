@@ -98,8 +98,10 @@ def table_again(
     return value_function
 
 
-def python_object(model: str) -> Any:
+def python_object(model: str, flag: str = "--model") -> Any:
     """Return the object that ``py:MODULE:NAME`` names; the current folder is searched first.
+
+    Errors name the ``flag`` that it was given with.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def python_object(model: str) -> Any:
     module, colon, name = model.removeprefix(PYTHON).partition(":")
     if not model.startswith(PYTHON) or not colon or not module or not name:
         raise BadInput(
-            f"--model of a table must be py:MODULE:NAME, a model or function in Python; got "
+            f"{flag} must be py:MODULE:NAME here, a model or function in Python; got "
             f"{model!r}. No model is read from a file: a pickle may run anything"
         )
     here = str(Path.cwd())
@@ -119,15 +121,15 @@ def python_object(model: str) -> Any:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise BadInput(
-            f"--model {model}: {error}. The current folder and the environment are searched"
+            f"{flag} {model}: {error}. The current folder and the environment are searched"
         ) from error
     except Exception as error:  # it is the user's own code
-        raise BadInput(f"--model {model}: {type(error).__name__}: {error}") from error
+        raise BadInput(f"{flag} {model}: {type(error).__name__}: {error}") from error
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError as error:
-            raise BadInput(f"--model {model}: {error}") from error
+            raise BadInput(f"{flag} {model}: {error}") from error
     return found
 
 

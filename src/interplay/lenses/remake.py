@@ -8,7 +8,7 @@ from typing import Any
 
 from interplay.errors import BadInput
 
-KINDS = ("text", "image", "components")
+KINDS = ("text", "image", "components", "training_data")
 """Kinds of subjects whose value functions can be made from a run file alone: the lens of each, in
 the folder of that name, has a function ``remade``."""
 

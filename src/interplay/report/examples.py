@@ -150,6 +150,27 @@ class ExamplesDrawing:
         return f"{value} of {target}"
 
     @property
+    def sentence(self) -> str:
+        """What was done, in a sentence."""
+        noun, subject = str(self.subject.get("units") or "example"), self.subject
+        count, examples = len(self.features), subject.get("examples")
+        told = f"{count:,} {noun}s"
+        if noun != "example" and isinstance(examples, int):
+            told += f" of {examples:,} examples"
+        if subject.get("source"):
+            told += f" from {subject['source']}"
+        asked = " and ".join(one.name for one in self.asked[:2])
+        more = self.tests - min(len(self.asked), 2)
+        if more > 0:
+            asked = f"{self.tests:,} test examples"
+        trainer = subject.get("trainer") or "a model"
+        words = f"Trained on random halves of {told} ({trainer}), asked about {asked}."
+        unused = _texts(subject.get("unused"))
+        if unused:
+            words += f" Columns that are not numbers were not used: {', '.join(unused)}."
+        return words
+
+    @property
     def is_measured(self) -> bool:
         """Whether retraining has measured any of the listed pairs."""
         return any(one.measured is not None for one in (*self.redundant, *self.synergistic))
@@ -234,7 +255,7 @@ def examples_drawing(
         features,
         drawn,
         tests,
-        _sections(features, found["main_effects"]),
+        _sections(features, found["main_effects"], _texts(subject.get("classes"))),
         listed["redundant"],
         listed["synergistic"],
         {kind: len(chosen) for kind, chosen in kinds.items()},
@@ -243,21 +264,16 @@ def examples_drawing(
 
 
 def _sections(
-    features: list[Example], effects: Sequence[float]
+    features: list[Example], effects: Sequence[float], classes: list[str] | None
 ) -> list[tuple[str | None, list[int]]]:
     ranked = sorted(range(len(features)), key=lambda i: (-float(effects[i]), i))
-    classes = sorted({one.label for one in features if one.label is not None}, key=_natural)
-    if not 1 < len(classes) <= CLASSES or len(features) < 3 * len(classes):
+    labels = {one.label for one in features if one.label is not None}
+    if classes is None or not 1 < len(labels) <= CLASSES or len(features) < 3 * len(labels):
         return [(None, ranked)]
-    found: list[tuple[str | None, list[int]]] = [
-        (label, [i for i in ranked if features[i].label == label]) for label in (*classes, None)
-    ]
+    order = [*(label for label in classes if label in labels), None]
+    order += sorted(labels - {*classes})
+    found = [(label, [i for i in ranked if features[i].label == label]) for label in order]
     return [(label, rows) for label, rows in found if rows]
-
-
-def _natural(label: str) -> tuple[int, str]:
-    """Numbers in their order, the shorter one first."""
-    return (len(label) if label.isdecimal() else 0, label)
 
 
 # ---- what is asked

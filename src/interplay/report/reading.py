@@ -183,6 +183,14 @@ class Reading:
         return str(self.found["target"])
 
     @property
+    def quantity(self) -> str:
+        """What rises and falls, in a word or two: the target, or what is measured of it."""
+        if self.examples is None:
+            return self.target
+        mean = "mean " if self.examples.tests > 1 else ""
+        return f"the {mean}{self.subject.get('value') or 'value'}"
+
+    @property
     def scored(self) -> str:
         """The target, with what is measured of it, or the response that it is about."""
         if self.examples is not None:

@@ -62,6 +62,8 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
         console.print(Text(printable(run.target), "bold"))
     console.print(Text(f"{icon} {run.sentence}", style))
     console.print(Text(f"{run.calls}: {run.seconds}."))
+    if run.examples is not None:
+        console.print(Text(printable(run.examples.sentence)))
     if run.ends:
         console.print(Text(f"{run.ends}."))
     console.print()
@@ -165,7 +167,7 @@ def _strongest(run: Reading, console: Console) -> None:
         strongest = [i for i in run.strongest(sign, STRONGEST) if abs(run.level(i)) > 1]
         if not strongest:
             continue
-        line = Text(f"{run.noun}s that {verb} {run.target}:", style)
+        line = Text(f"{run.noun}s that {verb} {run.quantity}:", style)
         for i in strongest:
             entry = Text(f" {printable(elide(run.name(i), 28))}")
             entry.append(_subscript(run.occurrences[i]), "dim").append(" ")

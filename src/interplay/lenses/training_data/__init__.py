@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.files import remade
 from interplay.lenses.training_data.lens import training_data
 from interplay.lenses.training_data.value import TrainingDataValueFunction
 
-__all__ = ["Dataset", "TrainingDataValueFunction", "training_data"]
+__all__ = ["Dataset", "TrainingDataValueFunction", "remade", "training_data"]

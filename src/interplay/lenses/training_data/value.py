@@ -66,6 +66,7 @@ class TrainingDataValueFunction:
                 "kind": "training_data",
                 "trainer": trainer.identity(),
                 "data": data.digest,
+                "test_data": tests.digest,
                 "tests": tests.digest,
                 "owners": hashlib.sha256(owners.tobytes()).hexdigest(),
                 "value": value,
@@ -85,6 +86,7 @@ class TrainingDataValueFunction:
             "tests": len(tests),
             "seeds": self.seeds,
             "data": data.digest,
+            "test_data": tests.digest,
         }
 
     def __repr__(self) -> str:

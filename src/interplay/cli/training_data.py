@@ -1,0 +1,141 @@
+"""``interplay training-data``: a training set in, which of its examples act together out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+import interplay as ip
+from interplay.cli.explain_table import PYTHON, python_object
+from interplay.cli.output import Output, progress
+from interplay.errors import BadInput, check_whole
+
+DIGITS = {"classes": ["three", "eight"], "examples": 40}
+"""What is taken of the digits, where no file is named: an explanation in less than a minute."""
+
+
+def training_data(
+    *,
+    data: Path | None = None,
+    tests: Path | None = None,
+    test_share: float = 0.2,
+    trainer: str = "ridge",
+    classes: str | None = None,
+    examples: int | None = None,
+    targets: int = 2,
+    groups: str | None = None,
+    value: str | None = None,
+    label: str | None = None,
+    text: str | None = None,
+    seeds: int = 1,
+    counterfactuals: int = 0,
+    budget: str = "500",
+    method: str = "auto",
+    design: str | None = None,
+    seed: int = 0,
+    store: Path = Path("runs.db"),
+    output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
+) -> int:
+    """Explain which training examples, or groups of them, act together on what a model predicts.
+
+    Models are trained on random subsets of them. With no --data they are handwritten digits.
+
+    Parameters
+    ----------
+    data
+        .npz file with inputs (or images), labels and perhaps class_names; or .csv or .tsv with a
+        line of column names, a column of labels, and a text or numbers.
+    tests
+        File with test examples; by default a share of the data is set aside.
+    test_share
+        That share.
+    trainer
+        ridge, kernel-ridge, logistic, knn, mlp, resnet9 or resnet20; or py:MODULE:NAME, an
+        estimator of scikit-learn or a function in Python, found from the current folder. Of texts a
+        named one is given the words.
+    classes
+        Only examples of these, comma-joined.
+    examples
+        So many training examples, drawn, of each class alike; by default all, of the digits 40.
+    targets
+        So many test examples, drawn, of each class alike; their mean is explained, and each.
+    groups
+        Leave out groups, not single examples: class, or the column that names each one's group.
+    value
+        margin of the right class, loss or probability; of regression prediction or loss.
+    label
+        Column of the labels, where it is not called label, class, target or y.
+    text
+        Column of the text, where it is not called text or sentence.
+    seeds
+        Of a trainer that is random so many trainings for each mask.
+    counterfactuals
+        Retrain to check so many of the strongest pairs of the first target.
+    budget
+        What the evaluations may cost: calls (500), seconds (90s, or min, h), or several,
+        comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
+    method
+        auto, parity-gp, proxyspex, spex, lasso, exact, or a baseline.
+    design
+        Which masks: uniform, paired, near_full, coded (of method spex), mixed, adaptive.
+    seed
+        Of every random choice: what is drawn, the trainings, the masks, the fit.
+    store
+        SQLite file that keeps every evaluation: an interrupted run goes on where it was.
+    """
+    output.check()
+    check_whole("--counterfactuals", counterfactuals, 0)
+    with progress(store) as (on_event, stop):
+        value_function = value_function_of_training_data(
+            data,
+            tests=None if tests is None else str(tests),
+            test_share=test_share,
+            trainer=trainer,
+            label=label,
+            text=text,
+            groups=groups,
+            value=value,
+            classes=classes,
+            examples=examples,
+            targets=targets,
+            seeds=seeds,
+            seed=seed,
+        )
+        explanation = ip.explain(
+            value_function,
+            budget=budget,
+            method=method,
+            design=design,
+            seed=seed,
+            store=store,
+            stop=stop,
+            on_event=on_event,
+        )
+        if counterfactuals and not stop.signal:
+            from interplay.actions.counterfactuals import counterfactuals as check
+
+            checked = check(explanation, value_function, top=counterfactuals, store=store)
+            explanation = checked.attached(explanation)
+    output.present(explanation)
+    return stop.exit_code
+
+
+def value_function_of_training_data(
+    data: Path | None, *, trainer: str, classes: str | None, **options: Any
+) -> Any:
+    """Return the value function of a file, or of the digits; ``classes`` are comma-joined."""
+    from interplay.lenses.training_data.files import training_files
+
+    given: dict[str, Any] = {**options, "classes": None}
+    if data is None:
+        if options["tests"] is not None:
+            raise BadInput("--tests needs --data, the file of the training examples")
+        given["classes"] = DIGITS["classes"]
+        if given["examples"] is None:
+            given["examples"] = DIGITS["examples"]
+    if classes is not None:
+        given["classes"] = [name.strip() for name in classes.split(",") if name.strip()]
+    made = python_object(trainer, "--trainer") if trainer.startswith(PYTHON) else trainer
+    return training_files(None if data is None else str(data), trainer=made, **given)
