@@ -353,7 +353,7 @@ def _maker(trainer: TorchMany, inputs: Any, data: Dataset) -> Callable[[int], An
     if inputs.ndim != 4:
         raise BadInput(
             f"{trainer.name} reads pictures, (N, height, width) or (N, height, width, 3); got "
-            f"inputs of shape {inputs.shape}. For features there is 'mlp'"
+            f"inputs of shape {tuple(inputs.shape)}. For features there is 'mlp'"
         )
     if min(inputs.shape[2:]) < networks.SMALLEST:
         least = networks.SMALLEST
