@@ -344,3 +344,35 @@ def test_parts_that_do_not_fit_are_left_out(
     if key == "pictures":
         assert 'class="thumb"' not in document
     shown(broken)
+
+
+# ---- the plot
+
+
+def test_pairs_are_plotted(summary: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot
+
+    from interplay.report.plots import partners
+
+    told = copy.deepcopy(summary)
+    told["features"][0] = "costs $3^{"
+    told["targets"][0]["spectrum"]["features"] = told["features"]
+    ax = partners(told, top=2)
+    examples = Reading(told).examples
+    assert examples is not None
+    drawn = [one.pair.value for kind in examples.kinds for one in kind.pairs[:2]]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(drawn)
+    assert ax.get_yticklabels()[0].get_text() == r"costs \$3^{ × #3 cat"
+    assert ax.get_xlabel() == "Banzhaf interaction, in units of the margin"
+    file = io.BytesIO()
+    ax.figure.savefig(file)
+    assert partners(told, ax=ax) is ax
+    pyplot.close("all")
+    told["subject"]["labels"] = None
+    with pytest.raises(ip.BadInput, match="this run is not of any"):
+        partners(told)
+    alone = copy.deepcopy(summary)
+    alone["targets"][0]["spectrum"] = ip.Spectrum({(0,): 1.0}, n=24).to_dict()
+    with pytest.raises(ip.BadInput, match="no pair of training examples was found"):
+        partners(alone)
