@@ -29,6 +29,7 @@ from interplay.version import __version__
 
 if TYPE_CHECKING:
     from interplay.actions.prune import prune
+    from interplay.actions.select import select
     from interplay.lenses.components import components
     from interplay.lenses.image import image
     from interplay.lenses.tabular import tabular
@@ -70,6 +71,7 @@ __all__ = [
     "prune",
     "read_recording",
     "replay",
+    "select",
     "tabular",
     "text",
     "training_data",
@@ -81,6 +83,7 @@ _LAZY = {
     "components": "interplay.lenses.components",
     "image": "interplay.lenses.image",
     "prune": "interplay.actions.prune",
+    "select": "interplay.actions.select",
     "tabular": "interplay.lenses.tabular",
     "text": "interplay.lenses.text",
     "training_data": "interplay.lenses.training_data",

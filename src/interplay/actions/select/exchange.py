@@ -1,0 +1,109 @@
+"""The search for the examples to keep, by retraining; and what is dropped where inputs decide."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interplay.actions.prune.choose import Room
+from interplay.actions.prune.search import Trials
+from interplay.value_function import BoolArray, FloatArray
+
+
+def ladder(room: Room) -> list[int]:
+    """Return how many examples are exchanged at once, most first: halves of what can be.
+
+    >>> ladder(Room(0.7, 40, 28))
+    [6, 3, 1]
+    """
+    most = max(min(room.size, room.n - room.size) // 2, 1)
+    return [most >> k for k in range(most.bit_length())]
+
+
+def exchanged(mask: BoolArray, room: Room, trials: Trials) -> tuple[BoolArray, FloatArray | None]:
+    """Return what rounds of exchanges lead to, and what each example changes there.
+
+    A round measures what each example changes *at the choice*, with n trials: in or out, one at a
+    time. What another one that is kept repeats changes little there, whatever it does alone. Then
+    the worst that are kept are exchanged for the best that are not, as many at once as is better,
+    fewer where it is not. It ends where no exchange is better, or the trials are spent.
+
+    Parameters
+    ----------
+    mask : bool (n,)
+        Where to begin.
+    room : Room
+        How many are kept.
+    trials : Trials
+        Measures masks.
+
+    Returns
+    -------
+    mask : bool (n,)
+    gains : float64 (n,), optional
+        What the value gains where the example is in; None where no round was affordable.
+    """
+    best, gains = mask, None
+    value = trials.values(best[None])
+    steps = ladder(room)
+    while value is not None and trials.left >= room.n + len(steps):
+        near = np.repeat(best[None], room.n, axis=0)
+        near[np.arange(room.n), np.arange(room.n)] ^= True
+        measured = trials.values(near)
+        if measured is None:
+            break
+        gains = np.where(best, -1.0, 1.0) * (measured - value)[:, 0]
+        found = _better(best, value, gains, steps, trials)
+        if found is None:
+            break
+        best, value = found
+    return best, gains
+
+
+def _better(
+    mask: BoolArray, value: FloatArray, gains: FloatArray, steps: list[int], trials: Trials
+) -> tuple[BoolArray, FloatArray] | None:
+    """The first exchange of the ladder that is better, and its value; None where none is."""
+    inside, outside = np.flatnonzero(mask), np.flatnonzero(~mask)
+    worst = inside[np.argsort(gains[inside], kind="stable")]
+    promising = outside[np.argsort(-gains[outside], kind="stable")]
+    for count in steps:
+        out, come = worst[:count], promising[:count]
+        pays = gains[come] > gains[out]
+        if not pays.any():
+            continue
+        tried = mask.copy()
+        tried[out[pays]], tried[come[pays]] = False, True
+        measured = trials.values(tried[None])
+        if measured is None:
+            return None
+        if measured[0, 0] > value[0, 0] + 1e-12 * (1 + abs(value[0, 0])):
+            return tried, measured
+    return None
+
+
+def without_neighbours(inputs: FloatArray, size: int) -> BoolArray:
+    """Return the mask that k-NN de-duplication leaves: it looks at the inputs alone.
+
+    Again and again, of the two examples that are nearest to each other one goes: that whose next
+    neighbour is nearer, the later one where they are alike.
+
+    Parameters
+    ----------
+    inputs : float64 (n, d)
+    size : int
+        How many stay.
+
+    >>> without_neighbours(np.array([[0.0], [5.0], [0.1], [2.0]]), 3)
+    array([ True,  True, False,  True])
+    """
+    squares = np.square(inputs).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares - 2 * inputs @ inputs.T, 0.0)
+    np.fill_diagonal(distances, np.inf)
+    mask = np.ones(len(inputs), dtype=np.bool_)
+    while mask.sum() > size:
+        i, j = sorted(map(int, np.unravel_index(distances.argmin(), distances.shape)))
+        second = [np.partition(distances[one], 1)[1] for one in (i, j)]
+        gone = i if second[0] < second[1] else j
+        mask[gone] = False
+        distances[gone], distances[:, gone] = np.inf, np.inf
+    return mask
