@@ -6,7 +6,11 @@ import numpy as np
 
 from interplay.actions.prune.choose import Room
 from interplay.actions.prune.search import Trials
+from interplay.interactions import Z_90
 from interplay.value_function import BoolArray, FloatArray
+
+SURE = Z_90
+"""An exchange counts where it is so many standard errors above zero: one-sided 95 %."""
 
 
 def ladder(room: Room) -> list[int]:
@@ -27,6 +31,10 @@ def exchanged(mask: BoolArray, room: Room, trials: Trials) -> tuple[BoolArray, F
     the worst that are kept are exchanged for the best that are not, as many at once as is better,
     fewer where it is not. It ends where no exchange is better, or the trials are spent.
 
+    The targets are a sample: what an example changes in their mean is shrunk by its error over
+    targets, and an exchange is better only where that is more than chance (``SURE``); else the
+    choice would suit these targets and no others.
+
     Parameters
     ----------
     mask : bool (n,)
@@ -34,13 +42,14 @@ def exchanged(mask: BoolArray, room: Room, trials: Trials) -> tuple[BoolArray, F
     room : Room
         How many are kept.
     trials : Trials
-        Measures masks.
+        Measures masks: the mean over targets, then (if there are several) each target.
 
     Returns
     -------
     mask : bool (n,)
     gains : float64 (n,), optional
-        What the value gains where the example is in; None where no round was affordable.
+        What the mean gains where the example is in, as measured; None where no round was
+        affordable.
     """
     best, gains = mask, None
     value = trials.values(best[None])
@@ -51,12 +60,36 @@ def exchanged(mask: BoolArray, room: Room, trials: Trials) -> tuple[BoolArray, F
         measured = trials.values(near)
         if measured is None:
             break
-        gains = np.where(best, -1.0, 1.0) * (measured - value)[:, 0]
-        found = _better(best, value, gains, steps, trials)
+        changes = np.where(best, -1.0, 1.0)[:, None] * (measured - value)
+        gains = changes[:, 0]
+        found = _better(best, value, _shrunk(changes), steps, trials)
         if found is None:
             break
         best, value = found
     return best, gains
+
+
+def _shrunk(changes: FloatArray) -> FloatArray:
+    """Mean changes ``(n,)`` of those of the mean and of each target ``(n, 1 + q)``.
+
+    Shrunk to zero by the error of each, as from a normal prior with the variance that they show.
+    """
+    mean, error = changes[:, 0], _errors(changes)
+    known = np.isfinite(mean) & np.isfinite(error)
+    prior = float((np.square(mean) - np.square(error))[known].mean()) if known.any() else 0.0
+    prior = max(prior, 1e-12 * float(np.square(mean[known]).max(initial=0.0)), 1e-300)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, mean * (prior / (prior + np.square(error))), mean)
+
+
+def _errors(changes: FloatArray) -> FloatArray:
+    """Standard errors of means over targets ``(m,)``; 0 where there is only one."""
+    targets = changes.shape[1] - 1
+    if targets < 2:
+        return np.zeros(len(changes))
+    with np.errstate(invalid="ignore"):  # a training that diverged
+        errors: FloatArray = changes[:, 1:].std(axis=1, ddof=1) / np.sqrt(targets)
+    return errors
 
 
 def _better(
@@ -76,7 +109,8 @@ def _better(
         measured = trials.values(tried[None])
         if measured is None:
             return None
-        if measured[0, 0] > value[0, 0] + 1e-12 * (1 + abs(value[0, 0])):
+        change = measured - value
+        if change[0, 0] > SURE * _errors(change)[0] + 1e-12 * (1 + abs(value[0, 0])):
             return tried, measured
     return None
 

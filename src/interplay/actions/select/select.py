@@ -185,14 +185,17 @@ class _Judge:
         self.sign = -1.0 if self.value == "loss" else 1.0
 
     def on_targets(self, masks: BoolArray) -> FloatArray | None:
-        """Return values ``(m, 1)``, higher ones better; None where the budget does not reach.
+        """Return values ``(m, 1 + q)``, higher ones better; None where the budget does not reach.
 
-        A training that diverged is worse than any other.
+        The mean, and where there are several each target. A training that diverged is worse than
+        any other.
         """
         found = self.scores.means(self.function, masks)
         if found is None:
             return None
-        values = self.sign * found[:, [self.place]]
+        several = self.function.targets[0] == MEAN and found.shape[1] > 1
+        columns = [self.place, *(range(1, found.shape[1]) if several else ())]
+        values = self.sign * found[:, columns]
         return np.where(np.isfinite(values), values, -np.inf)
 
     def each(self, masks: BoolArray) -> FloatArray | None:
@@ -301,7 +304,7 @@ class _Chooser:
             (),
             None,
             False,
-            float(self.judge.sign * train.mean()),
+            float(self.judge.sign * train[:, 0].mean()),
             float(mean.mean()),
             *interval(mean, self.seed),
             len(masks),
