@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 import interplay as ip
 from interplay.actions.explained import check_same
+from interplay.cli.choices import comparison, listed, show_cost, size
 from interplay.cli.components import value_function_of_components
 from interplay.cli.output import check_writable, command, progress
 from interplay.errors import BadInput
@@ -19,7 +20,7 @@ from interplay.lenses.remake import value_function_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from interplay.actions.prune import Checkpoint, Contest, Pruning
+    from interplay.actions.prune import Checkpoint, Pruning
 
 EMBEDDED_BUDGET = 400
 """Evaluations of the embedded model where no run is given."""
@@ -93,7 +94,7 @@ def prune(
     """
     from interplay.actions.prune import prune as choose
 
-    shares = _shares(keep)
+    shares = [size(share) for share in keep.split(",")]
     if report is not None:
         check_writable(report, force=force)
     if save_model is not None and save_model.exists() and not force:
@@ -154,85 +155,26 @@ def show(
     """Print which parts stay, and how that compares."""
     from rich.text import Text
 
-    from interplay.report.numbers import count, duration
-    from interplay.report.terminal import VERDICTS, printable
+    from interplay.report.terminal import printable
 
-    faith = explanation.target(found.target).faithfulness
-    icon, style = VERDICTS[faith.verdict]
-    console.print(Text(f"{icon} {faith.sentence}", style))
-    cost = count(found.calls, "call")
-    cost += f", {count(found.reused, 'stored evaluation')} reused" if found.reused else ""
-    console.print(Text(f"{cost}: {duration(found.seconds)} in the model."))
+    show_cost(explanation.target(found.target).faithfulness, found, console)
     for contest, sentence in zip(found.contests, found.sentences, strict=True):
         console.print()
         console.print(Text(printable(sentence), "bold"))
-        console.print(_table(found, contest))
+        console.print(comparison(contest.choices, contest.differences))
         for told in found.evidence_of(contest):
             console.print(Text(told))
         for method, why in contest.left_out.items():
             console.print(Text(f"{method} was left out: {why}.", "dim"))
         names = [found.features[i] for i in contest.best.kept]
         dropped = [name for name in found.features if name not in set(names)]
-        console.print(Text(printable(f"goes: {_listed(dropped)}"), "dim"))
+        console.print(Text(printable(f"goes: {listed(dropped)}"), "dim"))
     if found.stopped:
         console.print(Text(f"It ended early: {found.stopped}."))
     if checkpoint is not None:
         console.print()
         console.print(Text(printable(checkpoint.sentence)))
         print(f"wrote {checkpoint.folder}")
-
-
-def _table(found: Pruning, contest: Contest) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("method", no_wrap=True)
-    for name in ("train", "test (90 %)", "chosen less this (90 %)"):
-        table.add_column(name, justify="right", no_wrap=True)
-    apart = {one.method: one for one in contest.differences}
-    for method, choice in contest.choices.items():
-        cells = [method, _short(choice.train), _between(choice.test, choice)]
-        if method in apart:
-            one = apart[method]
-            cells.append(_between(one.value, one, signed=True) + (" *" if one.clear else "  "))
-        table.add_row(*map(Text, cells), style=None if method in apart else "bold")
-    return table
-
-
-def _between(value: float, ends: Any, *, signed: bool = False) -> str:
-    if ends.low is None or ends.high is None:
-        return _short(value, signed=signed)
-    low, high = (_short(end, signed=signed) for end in (ends.low, ends.high))
-    return f"{_short(value, signed=signed)} ({low} to {high})"
-
-
-def _short(value: float, *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"
-
-
-def _listed(names: list[str], most: int = 24) -> str:
-    if not names:
-        return "nothing"
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _shares(keep: str) -> list[float | int]:
-    found: list[float | int] = []
-    for one in keep.split(","):
-        try:
-            share = one.strip()
-            if share.endswith("%"):
-                found.append(float(share[:-1]) / 100)
-            else:
-                found.append(int(share) if share.isdigit() else float(share))
-        except ValueError as error:
-            raise BadInput(
-                f"--keep takes shares such as 0.5,0.66 or numbers of parts; got {keep!r}"
-            ) from error
-    return found
 
 
 def _value_function(saved: Explanation, model: str | None) -> Any:
