@@ -20,7 +20,7 @@ from interplay.lenses.training_data.engines.least_squares import Array
 from interplay.surrogates.parallel import in_parallel, single_threaded, workers
 from interplay.value_function import BoolArray, FloatArray
 
-ARRIVED: Final = 1e-5
+ARRIVED: Final = 1e-4
 """Newton decrement below which a training takes its last step."""
 
 NEWTON_STEPS: Final = 50
@@ -53,8 +53,9 @@ class Logistic(Trainer):
     fall. Its systems are solved by conjugate gradients, all subsets at once as products of
     matrices, preconditioned by each class's block of the Hessian of the fit to all examples; no
     Hessian of a subset is made. A training has arrived when the Newton decrement
-    ``sqrt(g' H^-1 g)`` is below 1e-7 (the objective is within 5e-15 of its least), and takes that
-    step still. One that has not after 50 steps is NaN.
+    ``sqrt(g' H^-1 g)`` is at most 1e-4, and takes that step still, solved to a thousandth: what is
+    left of the decrement is about 1e-7, of the objective 1e-14. One that has not arrived after 50
+    steps is NaN.
 
     Of two classes there is one vector of coefficients. Of more there is one for each class that the
     subset has; a class that it lacks gets the probability ``1 / (kept + c)``.
