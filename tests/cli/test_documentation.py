@@ -25,6 +25,7 @@ def test_there_are_the_commands_of_this_version() -> None:
         "replay",
         "report",
         "runs",
+        "select",
         "training-data",
     ]
 

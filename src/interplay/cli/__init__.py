@@ -17,6 +17,7 @@ from interplay.cli.prune import prune
 from interplay.cli.replay import replay
 from interplay.cli.report import report
 from interplay.cli.runs import runs
+from interplay.cli.select import select
 from interplay.cli.training_data import training_data
 from interplay.errors import BadInput, InterplayError
 from interplay.version import __version__
@@ -30,7 +31,9 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (components, demo, explain, fit, flip, prune, report, replay, runs, training_data):
+for command in (
+    *(components, demo, explain, fit, flip, prune, report, replay, runs, select, training_data),
+):
     app.command(command)
 
 

@@ -206,7 +206,8 @@ def remade(
             "the training set or the trainer of this run was made in Python, and neither is in the "
             "file: pass the value function"
         )
-    made = training_files(**{**given, **changes})
+    given = {**given, **changes}
+    made = training_files(**given)
     for what, now in (("data", made.data.digest), ("test_data", made.tests.digest)):
         if subject.get(what) != now:
             file = (given.get("tests") if what == "test_data" else None) or given.get("data")
