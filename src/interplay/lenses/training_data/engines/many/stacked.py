@@ -113,7 +113,7 @@ class _SGD:
         k = len(rates)
         for weight, speed, gradient in zip(self.weights, self.speed, gradients, strict=True):
             weight, speed = weight[:k], speed[:k]
-            speed.mul_(self.recipe.momentum).add_(gradient)
+            torch.add(gradient, speed, alpha=self.recipe.momentum, out=speed)
             if self.recipe.weight_decay:
                 speed.add_(weight, alpha=self.recipe.weight_decay)
             weight.addcmul_(speed, _like(rates, weight), value=-1)
