@@ -52,7 +52,7 @@ def test_a_run_is_selected_from(
     assert "Keeping 28 of 40, the mean margin on 240 holdout examples is" in " ".join(out.split())
     assert any(line.startswith("random ") for line in lines)
     assert not any(line.startswith("order-1 ") for line in lines)
-    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
     assert len(rows) == 40
     dropped = [int(row["feature"]) for row in rows if row["keep"] == "0"]
     assert len(dropped) == 12
