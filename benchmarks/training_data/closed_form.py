@@ -21,7 +21,7 @@ from interplay.lenses.training_data.engines import Trainer, trainer_of
 from interplay.value_function import BoolArray, FloatArray
 
 EXAMPLES, FEATURES, TESTS, LEFT = 2000, 512, 100, 20
-TURNS, QUICK_TURNS = 9, 2
+TURNS, QUICK_TURNS = 5, 2
 THREADS = (1, 2)
 REPORTED = "(reported)"
 
@@ -68,7 +68,7 @@ def cases(quick: bool) -> list[Case]:
     few = 8 if quick else 1
     data, tests = drawn()
     rng = np.random.default_rng(1)
-    halves, many = (rng.random((m // few, EXAMPLES)) < 0.5 for m in (48, 512))
+    halves, many = (rng.random((m // few, EXAMPLES)) < 0.5 for m in (48, 384))
     most = np.ones((2048 // few, EXAMPLES), dtype=np.bool_)
     for row in most:
         row[rng.choice(EXAMPLES, rng.integers(1, LEFT + 1), replace=False)] = False
@@ -113,7 +113,7 @@ def others(few: int) -> list[Case]:
 
     rng = np.random.default_rng(2)
     data, tests = digits()
-    kept = rng.random((256 // few, len(data))) < 0.5
+    kept = rng.random((192 // few, len(data))) < 0.5
     fifties = data.labels < 2
     two, two_tests = (
         data.take(np.flatnonzero(fifties)),
@@ -123,7 +123,7 @@ def others(few: int) -> list[Case]:
         Dataset(one.inputs, one.labels, ("0", "1"), one.names) for one in (two, two_tests)
     )
     large, large_tests = drawn()
-    halves = rng.random((512 // few, EXAMPLES)) < 0.5
+    halves = rng.random((128 // few, EXAMPLES)) < 0.5
     usual = "lbfgs of scikit-learn", LogisticRegression(max_iter=5000)
     close = "lbfgs, tol=1e-8", LogisticRegression(max_iter=5000, tol=1e-8)
     tight = LogisticRegression(max_iter=5000, tol=1e-10, solver="newton-cholesky")
