@@ -18,7 +18,7 @@ def test_with_nothing_given_digits_are_explained(interplay, tmp_path: Path) -> N
     done = interplay("training-data", *QUICK, "--save", run, "--report", report)
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
-    assert "halves of 16 examples from the digits of scikit-learn (ridge), asked about" in told
+    assert "subsets of 16 examples from the digits of scikit-learn (ridge), asked about" in told
     assert "mean margin of 2 test examples is" in told
     assert "redundant pairs" in told
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -30,7 +30,8 @@ def test_with_nothing_given_digits_are_explained(interplay, tmp_path: Path) -> N
     again = interplay("replay", run, "--fresh")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "The same numbers, to the last bit" in again.stdout
-    stored = interplay("training-data", *QUICK, "--json")
+    stored = interplay("training-data", *QUICK, "--json", "--counterfactuals", "3")
+    assert "no pair was found" in stored.stderr  # by LASSO
     assert json.loads(stored.stdout)["cost"]["calls"] == 0
     assert "ridge on 16 examples" in interplay("runs").stdout
 
@@ -59,6 +60,22 @@ def test_a_table_with_groups_a_test_file_and_python(interplay, tmp_path: Path) -
         assert told["subject"]["sizes"] == [12] * 5
         assert told["subject"]["value"] == "loss"
         assert told["targets"][0]["target"] == "mean"
+
+
+def test_pairs_are_checked_by_retraining(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    flags = ("--examples", "12", "--budget", "300", "--method", "proxyspex", "--targets", "1")
+    run = ("training-data", *flags, "--counterfactuals", "6")
+    assert command([*run, "--save", "run.json", "--report", "run.html"]) == 0
+    out = capsys.readouterr().out
+    assert "Measured by retraining without the one, the other and both." in out
+    assert max(map(len, out.splitlines())) <= 80
+    checked = json.loads((tmp_path / "run.json").read_text("utf-8"))["subject"]["counterfactuals"]
+    assert checked["sign_agreement"] >= 0.8
+    assert "✓ same sign" in (tmp_path / "run.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

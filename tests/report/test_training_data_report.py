@@ -202,6 +202,7 @@ def test_what_was_measured_stands_beside_what_was_predicted(summary: dict[str, A
         "backgrounds": 50,
         "sign_agreement": 1.0,
         "correlation": 0.96,
+        "sentence": f"Of the 5 strongest {HOSTILE} pairs.",
         "pairs": [
             {**pair, "low": -0.8, "high": -0.7, "full": -0.8, "agrees": True},
             {**pair, "features": [3, 4], "measured": -0.5, "agrees": False},
@@ -215,7 +216,8 @@ def test_what_was_measured_stands_beside_what_was_predicted(summary: dict[str, A
     assert "✓ same sign" in page
     assert "✕ other sign" in page
     assert "−0.80 to −0.70" in page
-    assert "100 % have the predicted sign, correlation 0.96." in page
+    assert "Of the 5 strongest &lt;script" in page
+    assert "of all −0.80" in page
     out = shown(told)
     assert re.search(r"× #3 cat +−0\.\d+ .* −0\.75\d? ✓", out)
     assert max(map(len, out.splitlines())) <= 80

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import interplay as ip
 from interplay.cli.explain_table import PYTHON, python_object
 from interplay.cli.output import Output, progress
 from interplay.errors import BadInput, check_whole
+from interplay.lenses.pairs import pairs_of
 
 DIGITS = {"classes": ["three", "eight"], "examples": 40}
 """What is taken of the digits, where no file is named: an explanation in less than a minute."""
@@ -116,8 +118,18 @@ def training_data(
         if counterfactuals and not stop.signal:
             from interplay.actions.counterfactuals import counterfactuals as check
 
-            checked = check(explanation, value_function, top=counterfactuals, store=store)
-            explanation = checked.attached(explanation)
+            if pairs_of(explanation.spectrum):
+                explanation = check(
+                    explanation,
+                    value_function,
+                    top=counterfactuals,
+                    store=store,
+                    seed=seed,
+                    stop=stop,
+                    on_event=on_event,
+                ).attached(explanation)
+            else:
+                print("no pair was found, and so none is checked by retraining", file=sys.stderr)
     output.present(explanation)
     return stop.exit_code
 

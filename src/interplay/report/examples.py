@@ -164,7 +164,7 @@ class ExamplesDrawing:
         if more > 0:
             asked = f"{self.tests:,} test examples"
         trainer = subject.get("trainer") or "a model"
-        words = f"Trained on random halves of {told} ({trainer}), asked about {asked}."
+        words = f"Trained on random subsets of {told} ({trainer}), asked about {asked}."
         unused = _texts(subject.get("unused"))
         if unused:
             words += f" Columns that are not numbers were not used: {', '.join(unused)}."
@@ -179,18 +179,9 @@ class ExamplesDrawing:
     def checked(self) -> str | None:
         """How measured interactions agree with predicted ones, in a sentence."""
         told = self.subject.get("counterfactuals")
-        if not self.is_measured or not isinstance(told, Mapping):
+        if not self.is_measured or not isinstance(told, Mapping) or not told.get("sentence"):
             return None
-        agreement, correlation = told.get("sign_agreement"), told.get("correlation")
-        pairs = told.get("pairs")
-        if agreement is None or not _number(agreement) or not isinstance(pairs, Sequence):
-            return None
-        words = (
-            f"Measured: the model retrained without one, the other and both, on "
-            f"{told.get('backgrounds')} random subsets of the rest. Of {len(pairs)} pairs "
-            f"{100 * agreement:.0f} % have the predicted sign"
-        )
-        return f"{words}, correlation {correlation:.2f}." if _number(correlation) else f"{words}."
+        return f"Measured by retraining without the one, the other and both. {told['sentence']}"
 
     @property
     def configuration(self) -> list[tuple[str, Any]]:
