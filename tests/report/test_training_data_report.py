@@ -217,7 +217,7 @@ def test_what_was_measured_stands_beside_what_was_predicted(summary: dict[str, A
     assert "✕ other sign" in page
     assert "−0.80 to −0.70" in page
     assert "Of the 5 strongest &lt;script" in page
-    assert "of all −0.80" in page
+    assert "with all −0.80" in page
     out = shown(told)
     assert re.search(r"× #3 cat +−0\.\d+ .* −0\.75\d? ✓", out)
     assert max(map(len, out.splitlines())) <= 80
