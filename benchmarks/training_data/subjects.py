@@ -163,3 +163,26 @@ def digits(
         for part in parts
     )
     return shown, targets, kept
+
+
+def planted(count: int, copies: int, seed: int) -> tuple[NDArray[np.int64], set[tuple[int, int]]]:
+    """Return which example each of ``count`` is a copy of, and the pairs of copies.
+
+    ``count - copies`` examples are there once; so many of them, drawn at random, a second time. The
+    order is shuffled: rows into the examples, int64 ``(count,)``.
+    """
+    rng = np.random.default_rng([seed, 13])
+    distinct = count - copies
+    sources = rng.choice(distinct, copies, replace=False)
+    order = rng.permutation(count)
+    places = np.argsort(order)
+    pairs = {
+        (min(i, j), max(i, j))
+        for i, j in zip(places[sources].tolist(), places[distinct:].tolist(), strict=True)
+    }
+    return np.concatenate([np.arange(distinct), sources])[order], pairs
+
+
+def uniform(n: int, m: int, seed: int) -> NDArray[np.bool_]:
+    """Return m masks of n features, each kept with probability 1/2."""
+    return np.random.default_rng([seed, 14]).random((m, n)) < 0.5

@@ -53,26 +53,7 @@ def value_function_for(
 ) -> tuple[Callable[..., Any], tuple[int, ...]]:
     """The value function that ablates as is wanted, and the features that may be ablated."""
     features, n = explanation.features, len(explanation.features)
-    if given is not None and not callable(given):
-        raise BadInput(f"value_function must be callable; got {type(given).__name__}")
-    made = given
-    if made is None:
-        try:
-            made = value_function_of(explanation.subject, explanation.targets)
-        except BadInput as error:
-            raise BadInput(
-                "a flip is verified by new calls, and the value function cannot be made again from "
-                "what the run says of it: pass it, interplay.flip(explanation, value_function)"
-            ) from error
-    function = regrouped(made, explanation.subject, features)
-    own = getattr(function, "features", None)
-    if own is not None and len(own) != n:
-        raise BadInput(
-            f"the value function has {len(own)} features, and the explanation {n}: is it the one "
-            "that was explained?"
-        )
-    if given is None:
-        check_same(function, explanation)
+    made, function = same_function(explanation, given, "a flip is verified", "interplay.flip")
     if replacements is None:
         return function, tuple(range(n))
     if not isinstance(replacements, Mapping) or not replacements:
@@ -85,6 +66,38 @@ def value_function_for(
             raise BadInput(f"replacements has a text for {name!r}, which is not a feature")
     free = tuple(i for i in range(n) if features[i] in replacements or stripped[i] in replacements)
     return _replacing(made, explanation, replacements), free
+
+
+def same_function(
+    explanation: Explained, given: Callable[..., Any] | None, why: str, call: str
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the value function of a run, and the same over the features of the run.
+
+    It is the ``given`` one, or made again from what the run says; ``why`` and ``call`` are for the
+    error where that cannot be done: what is done by new calls, and how to pass it.
+    """
+    n = len(explanation.features)
+    if given is not None and not callable(given):
+        raise BadInput(f"value_function must be callable; got {type(given).__name__}")
+    made = given
+    if made is None:
+        try:
+            made = value_function_of(explanation.subject, explanation.targets)
+        except BadInput as error:
+            raise BadInput(
+                f"{why} by new calls, and the value function cannot be made again from what the "
+                f"run says of it: pass it, {call}(explanation, value_function)"
+            ) from error
+    function = regrouped(made, explanation.subject, explanation.features)
+    own = getattr(function, "features", None)
+    if own is not None and len(own) != n:
+        raise BadInput(
+            f"the value function has {len(own)} features, and the explanation {n}: is it the one "
+            "that was explained?"
+        )
+    if given is None:
+        check_same(function, explanation)
+    return made, function
 
 
 def check_same(function: Callable[..., Any], explanation: Explained) -> None:

@@ -8,8 +8,12 @@ import numpy as np
 
 from interplay.value_function import FloatArray
 
-CORRELATIONS: Final = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
-"""Correlations of the effects of two examples that alike ones are thought to have."""
+RELATED: Final = (0.3, 0.5)
+"""Correlations of the effects of examples that have something to do with each other, or nothing at
+all: those of one class, for instance."""
+ALIKE: Final = (0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
+"""Correlations of the effects of alike examples."""
+CORRELATIONS: Final = (*RELATED, 0.7, *ALIKE)
 SCALES: Final = np.exp(np.linspace(-6.0, 4.0, 41))
 """How strong an example may be, as a multiple of the mean variance of effects."""
 FLOOR: Final = 1e-8
@@ -21,12 +25,12 @@ def alike(
 ) -> tuple[FloatArray, FloatArray]:
     """Return how much speaks for two examples having the same effects, and how alike they are.
 
-    Effects are vectors over targets, measured with noise. Of two examples that have nothing to do
-    with each other they are independent draws; of alike ones they are draws with a correlation.
-    The evidence is the logarithm of the ratio of the two likelihoods, at the best of
-    ``CORRELATIONS``. An example of hardly any effect is like any other such one, and no evidence
-    either way. (Of voices this is called probabilistic linear discriminant analysis: Ioffe 2006;
-    Prince and Elder 2007. Here the strength of each example is its own.)
+    Effects are vectors over targets, measured with noise, draws from one normal population, each
+    with a strength of its own. Of two alike examples they are correlated (``ALIKE``); of others
+    they are independent, or related at most (``RELATED``). The evidence is the logarithm of the
+    ratio of the two likelihoods, each at its best correlation. An example of hardly any effect is
+    like any other such one, and no evidence either way. (Of voices this is called probabilistic
+    linear discriminant analysis: Ioffe 2006; Prince and Elder 2007.)
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def alike(
     evidence : float64 (n, n)
         Natural logarithm of the ratio; symmetric, 0 in the diagonal.
     correlation : float64 (n, n)
-        The best of ``CORRELATIONS``; 1 in the diagonal.
+        The likeliest of 0 and ``CORRELATIONS``; 1 in the diagonal.
 
     Examples
     --------
@@ -67,14 +71,18 @@ def alike(
             np.square(numbers[i] + sign * numbers[rest]) / 2 for sign in (1.0, -1.0)
         )  # of a pair's sum and difference, over the square root of 2: they are independent
         variance = np.multiply.outer(np.sqrt(scale[i] * scale[rest]), signal)
-        best = np.full(n - i - 1, -np.inf)
+        best = other = alone[i] + alone[rest]  # of nothing in common
+        like = np.full(n - i - 1, -np.inf)
         for rho in CORRELATIONS:
             up, down = variance * (1 + rho) + 1, variance * (1 - rho) + 1
             together = -0.5 * (np.log(up * down) + both / up + differ / down).sum(axis=1)
-            better = together > best
-            best[better] = together[better]
-            correlation[i, rest][better] = rho
-        found[i, rest] = best - alone[i] - alone[rest]
+            correlation[i, rest][together > best] = rho
+            best = np.maximum(best, together)
+            if rho in RELATED:
+                other = np.maximum(other, together)
+            elif rho in ALIKE:
+                like = np.maximum(like, together)
+        found[i, rest] = like - other
     correlation = np.triu(correlation, 1)
     return found + found.T, correlation + correlation.T + np.eye(n)
 

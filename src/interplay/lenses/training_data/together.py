@@ -119,12 +119,11 @@ class Together:
 
     @property
     def threshold(self) -> float:
-        """Evidence above which two examples are called duplicates: the log of the pairs there are.
+        """Evidence above which two examples are called duplicates: the logarithm of n.
 
-        So many to one is what may be held against any one pair before a look at the values.
+        Of all others, one may be the copy of an example: n to one is against any given one.
         """
-        n = len(self.features)
-        return log(max(n * (n - 1) / 2, 2.0))
+        return log(max(len(self.features), 2))
 
     def pair(self, i: int, j: int) -> JointPair:
         """Return what is known of two features."""
