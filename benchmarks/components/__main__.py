@@ -41,10 +41,9 @@ ablation a pass is flattered; with one thread it is 1.3. It wants a quiet machin
   of the 560 sets that there are.
 - `vit`: LASSO is better than `auto` in five of the six rows, surely so in three of them; `auto` is
   surely above best-of-N in four, not at 83 %. The search finds what is better on its 40 train
-  pictures, and half of that is luck: without trials the integer program alone does as well on the
-  test pictures. LASSO averages the effect of a head over 400 masks and measures no set by itself.
-  What is missing is a rule for how much a train value is to be trusted that says how much prompts
-  differ.
+  pictures, and in part by chance: no test value is surely above that of the integer program without
+  trials. LASSO averages the effect of a head over 400 masks and measures no set by itself. What is
+  missing is a rule for how far a difference on so few and so different prompts is to be trusted.
 
 ## What is not here
 
