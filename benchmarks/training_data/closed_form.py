@@ -303,4 +303,9 @@ what is kept and what is left out, and Cholesky. Rates are medians over {TURNS} 
 them), *times* those of ratios of neighbouring turns. *Error*: the largest difference of scores from
 the float64 loop; for logistic regression, from scikit-learn's Newton with `tol=1e-10`.
 
-{markdown(header, table)}"""
+{markdown(header, table)}
+
+Tests and other benchmarks ran on both cores all the while (load 7 to 9): by the clock two threads
+got less than half of a core's time each, and what they got was slower, for caches are shared. What
+a retrain takes of the processor bounds what a quiet machine would do; ratios are of neighbouring
+turns. It wants a quiet machine: `python -m benchmarks.training_data closed_form`."""
