@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
+import interplay as ip
 from interplay.errors import BadInput
-from interplay.metrics import LEVEL, Estimate, bootstrap, faithfulness, r_squared
+from interplay.metrics import (
+    LEVEL,
+    Estimate,
+    bootstrap,
+    faithfulness,
+    lds,
+    r_squared,
+    rank_correlation,
+)
 
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False)
 
@@ -273,3 +283,74 @@ def test_to_dict_is_json_that_every_reader_knows() -> None:
     """NaN and infinity are not JSON: they are null."""
     found = faithfulness(np.ones(3), np.ones(3), rng()).to_dict()
     assert json.loads(json.dumps(found, allow_nan=False))["value"] is None
+
+
+# --- the linear datamodeling score ----------------------------------------------------------------
+
+
+def test_rank_correlation_is_scipys() -> None:
+    drawn = np.random.default_rng(0)
+    values = np.round(drawn.normal(size=80), 1)  # with ties
+    predicted = values + drawn.normal(size=80)
+    assert rank_correlation(values, predicted) == pytest.approx(
+        spearmanr(values, predicted).statistic
+    )
+    assert rank_correlation(values, np.exp(values)) == pytest.approx(1.0)
+    assert rank_correlation(values, np.zeros(80)) == 0.0
+    assert np.isnan(rank_correlation(np.zeros(80), predicted))
+    with pytest.raises(BadInput, match=r"values \(80,\) and predictions \(79,\) must be alike"):
+        rank_correlation(values, predicted[1:])
+
+
+def test_lds_is_the_mean_over_targets() -> None:
+    drawn = np.random.default_rng(1)
+    values = drawn.normal(size=(60, 30))
+    predicted = values + drawn.normal(size=(60, 30))
+    values[:, 4] = 1.0  # a target that does not vary has none
+    score = lds(values, predicted)
+    each = [spearmanr(values[:, j], predicted[:, j]).statistic for j in range(30) if j != 4]
+    assert score.value == pytest.approx(np.mean(each))
+    assert np.isnan(score.each[4])
+    spread = np.std(each, ddof=1) / np.sqrt(29)
+    assert score.high - score.low == pytest.approx(2 * 1.645 * spread, rel=0.1)
+    assert "mean over 29 targets" in score.sentence
+    told = json.loads(json.dumps(score.to_dict(), allow_nan=False))
+    assert told["each"][4] is None
+    assert told["value"] == score.value
+    with pytest.raises(BadInput, match="must be alike"):
+        lds(values, predicted[:, :3])
+
+
+def test_lds_of_one_target_and_of_none() -> None:
+    drawn = np.random.default_rng(2)
+    inside = 0
+    for _ in range(200):  # 90 % of intervals hold the rank correlation of the law, 0.4826 for 0.5
+        x = drawn.normal(size=60)
+        score = lds(x, 0.5 * x + np.sqrt(0.75) * drawn.normal(size=60))
+        inside += score.low <= 6 / np.pi * np.arcsin(0.25) <= score.high
+    assert 165 <= inside <= 195
+    none = lds(np.zeros((20, 2)), drawn.normal(size=(20, 2)))
+    assert np.isnan(none.value)
+    assert none.sentence == "LDS: there is none, for no target varies over the masks."
+    assert none.to_dict()["low"] is None
+
+
+def test_runs_of_training_data_say_their_lds() -> None:
+    drawn = np.random.default_rng(3)
+    inputs = drawn.normal(size=(40, 4))
+    labels = (inputs[:, 0] > 0).astype(int)
+    value = ip.training_data("ridge", (inputs[:20], labels[:20]), (inputs[20:25], labels[20:25]))
+    explanation = ip.explain(value, method="lasso", budget=200, store=None)
+    (note,) = [note for note in explanation.diagnostics() if note.startswith("LDS")]
+    assert "mean over 6 targets" in note
+    masks = drawn.random((300, 20)) < 0.5
+    fresh = lds(
+        value(masks),
+        np.stack(
+            [explanation.target(name).surrogate.predict(masks) for name in explanation.targets], 1
+        ),
+    )
+    told = float(note.split()[1])
+    assert abs(fresh.value - told) < 0.06
+    plain = ip.explain(lambda m: m.sum(axis=1) * 1.0, 12, method="lasso", budget=100, store=None)
+    assert not any("LDS" in note for note in plain.diagnostics())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,6 +227,124 @@ def faithfulness(
     share *= math.exp(-gain * max(value, 0.0))
     low, high = 1.0 - share * np.exp([half, -half])
     return Estimate(1.0 - share, float(low), float(high), distribution)
+
+
+@dataclass(frozen=True)
+class DatamodelingScore:
+    """The linear datamodeling score (LDS): how well predictions order the values of masks.
+
+    Attributes
+    ----------
+    value
+        mean over targets of Spearman's rank correlation of predicted and measured values; NaN where
+        no target varies.
+    low, high
+        90 % interval, by bootstrap over targets; of one target, of its correlation.
+    each
+        of every target; NaN of one that does not vary.
+    """
+
+    value: float
+    low: float
+    high: float
+    each: tuple[float, ...]
+
+    @classmethod
+    def of(cls, each: Sequence[float], m: int) -> DatamodelingScore:
+        """Return the score of rank correlations of targets, each over m masks.
+
+        The interval of a single one is that of Bonett and Wright (2000): symmetric in its inverse
+        hyperbolic tangent, with the variance ``(1 + r² / 2) / (m - 3)``.
+
+        >>> DatamodelingScore.of([0.5, 0.7], 100).value
+        0.6
+        """
+        known = np.array([one for one in each if np.isfinite(one)])
+        if not len(known):
+            return cls(float("nan"), float("-inf"), 1.0, tuple(each))
+        value = float(known.mean())
+        if len(known) > 1:
+            counts = bootstrap(len(known), np.random.default_rng(0))
+            low, high = np.quantile(counts @ known / len(known), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        else:
+            half = Z_90 * math.sqrt((1 + value**2 / 2) / max(m - 3, 1))
+            centre = math.atanh(min(max(value, -1 + 1e-12), 1 - 1e-12))
+            low, high = math.tanh(centre - half), math.tanh(centre + half)
+        return cls(value, float(min(low, value)), float(max(high, value)), tuple(each))
+
+    @property
+    def sentence(self) -> str:
+        """What it says, in words.
+
+        >>> DatamodelingScore.of([0.9, 0.8], 100).sentence
+        'LDS 0.85 (90 % interval 0.80 to 0.90): the mean over 2 targets of the rank correlation of
+        predicted and measured values, on masks that no prediction has seen.'
+        """
+        if not np.isfinite(self.value):
+            return "LDS: there is none, for no target varies over the masks."
+        count = sum(np.isfinite(one) for one in self.each)
+        whose = f"the mean over {count} targets of the" if count > 1 else "the"
+        return (
+            f"LDS {self.value:.2f} (90 % interval {self.low:.2f} to {self.high:.2f}): {whose} rank "
+            "correlation of predicted and measured values, on masks that no prediction has seen."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able mapping, null for what is not finite."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        told: dict[str, Any] = {k: v if np.isfinite(v) else None for k, v in numbers.items()}
+        return told | {
+            "level": LEVEL,
+            "each": [one if np.isfinite(one) else None for one in self.each],
+        }
+
+
+def rank_correlation(values: FloatArray, predicted: FloatArray) -> float:
+    """Return Spearman's rank correlation of two arrays ``(m,)``.
+
+    NaN where the values do not vary; 0 where only the predictions do not.
+
+    >>> rank_correlation(np.array([1.0, 2.0, 9.0]), np.array([0.1, 0.2, 0.3]))
+    1.0
+    """
+    from scipy.stats import rankdata
+
+    if values.shape != predicted.shape:
+        raise BadInput(f"values {values.shape} and predictions {predicted.shape} must be alike")
+    if len(values) < 2 or not np.ptp(values):
+        return float("nan")
+    if not np.ptp(predicted):
+        return 0.0
+    ranks = np.stack([rankdata(values), rankdata(predicted)])
+    return float(np.clip(np.corrcoef(ranks)[0, 1], -1.0, 1.0))
+
+
+def lds(values: FloatArray, predicted: FloatArray) -> DatamodelingScore:
+    """Return the linear datamodeling score of predictions of subsets that they have not seen.
+
+    Park, Georgiev, Ilyas, Leclerc and Madry, "TRAK" (2023), definition 2.3.
+
+    Parameters
+    ----------
+    values, predicted
+        float ``(m, q)``, or ``(m,)`` of one target: measured on m fresh masks, and predicted.
+
+    Raises
+    ------
+    BadInput
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(0).normal(size=(50, 3))
+    >>> round(lds(values, 2 * values + 1).value, 6)
+    1.0
+    """
+    if values.shape != predicted.shape or values.ndim not in (1, 2):
+        raise BadInput(f"values {values.shape} and predictions {predicted.shape} must be alike")
+    m = len(values)
+    columns = zip(values.reshape(m, -1).T, predicted.reshape(m, -1).T, strict=True)
+    return DatamodelingScore.of([rank_correlation(*pair) for pair in columns], m)
 
 
 def faithfulness_of_noisy_game(values: FloatArray, noise_var: FloatArray) -> Estimate:

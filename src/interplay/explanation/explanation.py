@@ -18,7 +18,7 @@ from interplay.errors import BadInput, unknown
 from interplay.explanation.finding import Finding
 from interplay.explanation.run_file import FORMAT, VERSION, read_run, read_surrogates, write_run
 from interplay.interactions import Interaction, Interactions
-from interplay.metrics import Estimate
+from interplay.metrics import DatamodelingScore, Estimate
 from interplay.recording import Recording, read_recording
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
@@ -287,11 +287,21 @@ def describe(
         ),
         config=config,
         subject=subject,
-        run_notes=notes,
+        run_notes=(*notes, *_of_training_data(subject, surrogates, len(masks))),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
         evaluations=evaluations,
     )
+
+
+def _of_training_data(
+    subject: Mapping[str, Any], surrogates: Mapping[str, Surrogate], m: int
+) -> tuple[str, ...]:
+    """Datamodels are judged by how they order subsets, beside R²."""
+    if subject.get("kind") != "training_data":
+        return ()
+    score = DatamodelingScore.of([fitted.rank_correlation for fitted in surrogates.values()], m)
+    return (score.sentence,) if np.isfinite(score.value) else ()
 
 
 def load(path: str | Path) -> Explanation:

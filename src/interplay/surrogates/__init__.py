@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from interplay.errors import BadInput, unknown
-from interplay.metrics import bootstrap
+from interplay.metrics import bootstrap, rank_correlation
 from interplay.surrogates.auto import Auto
 from interplay.surrogates.base import SparseSurrogate, Surrogate
 from interplay.surrogates.baselines import BASELINES
@@ -185,6 +185,7 @@ def fit(
             held, predicted = aside, fitted.predict(aside.masks)
         tested = np.isfinite(predicted)
         fitted.features = names
+        fitted.rank_correlation = rank_correlation(held.values[tested, j], predicted[tested])
         judge(
             fitted,
             held.values[tested, j],

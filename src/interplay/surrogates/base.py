@@ -44,6 +44,9 @@ class Surrogate(ABC):
         held-out R² with a 90 % interval, every choice made again inside each fold.
     noise
         what the noise of the values means for this fit, in sentences; empty where there is none.
+    rank_correlation
+        Spearman's, of the values and predictions that faithfulness is measured on; NaN of a
+        surrogate that was loaded.
     out_of_fold
         float ``(m,)``, set by ``fit_targets``: for every row of the sample what models predict that
         were not trained on its fold, settings chosen on the other folds; NaN for rows in no fold.
@@ -56,6 +59,7 @@ class Surrogate(ABC):
     features: tuple[str, ...]
     faithfulness: Estimate
     noise: tuple[str, ...] = ()
+    rank_correlation: float = float("nan")
     out_of_fold: FloatArray
 
     @classmethod
