@@ -361,15 +361,17 @@ def _agreement(
         return None, None
     counts = bootstrap(len(found), np.random.default_rng([seed, 9]))
     shares = counts @ np.array([pair.agrees for pair in found]) / len(found)
-    predicted, measured = _columns(found)
-    several = [np.repeat(np.arange(len(found)), row.astype(int)) for row in counts]
-    drawn = [_correlation(predicted[rows], measured[rows]) for rows in several]
-    known = np.array([one for one in drawn if one is not None])
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     low, high = np.quantile(shares, tails)
-    if not len(known):
+    table = np.stack(_columns(found), axis=1)
+    table = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-300)
+    means = counts @ table / len(found)
+    products = counts @ table.prod(axis=1) / len(found) - means.prod(axis=1)
+    spread = (counts @ np.square(table) / len(found) - np.square(means)).prod(axis=1)
+    known = spread > 1e-12  # of a draw that holds the same pair again and again there is none
+    if not known.any():
         return (float(low), float(high)), None
-    least, most = np.quantile(known, tails)
+    least, most = np.quantile(products[known] / np.sqrt(spread[known]), tails)
     return (float(low), float(high)), (float(least), float(most))
 
 
