@@ -20,7 +20,10 @@ LOOP: Final = "loop"
 TURNS: Final = 4
 """Steps that are timed of each way, after one that warms up; the fastest of them counts."""
 
-HOPELESS: Final = 3.0
+ENOUGH: Final = 2.0
+"""Seconds after which no further turn is begun: large networks differ by more than chance."""
+
+HOPELESS: Final = 2.0
 """A way whose first step takes so many times as long as the loop's is not tried any further."""
 
 GAIN: Final = 0.9
@@ -45,7 +48,7 @@ def fastest(
     The ways take turns, so that what else runs on the machine meets all of them. One that fails on
     the network (``vmap`` does on some) is left out; if memory does not suffice, the error passes.
     """
-    rounds = TURNS + 1
+    started, rounds = time.perf_counter(), TURNS + 1
     longer = [replace(order, shuffled=np.tile(order.shuffled[:1], (rounds, 1))) for order in orders]
     seconds: dict[str, list[float]] = {}
     with ExitStack() as stack:
@@ -63,6 +66,8 @@ def fastest(
             if first > HOPELESS * seconds[LOOP][0]:
                 del running[name]
         for turn in range(TURNS):
+            if turn and time.perf_counter() - started > ENOUGH:
+                break
             for name, (steps, count) in running.items():
                 if not turn:
                     seconds[name] = []
