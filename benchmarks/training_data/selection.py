@@ -18,7 +18,6 @@ from benchmarks.table import markdown
 from benchmarks.training_data import subjects
 from interplay.actions.select import Selection
 from interplay.lenses.training_data.together import together
-from interplay.value_function import BoolArray, FloatArray
 
 COUNT, COPIES, TARGETS, KEEP, MASKS = 400, 40, 200, 0.7, 1000
 CLASSES = ("cat", "dog")
@@ -43,25 +42,11 @@ def rows(quick: bool = False) -> list[Row]:
     return found
 
 
-class MeanOnly:
-    """The mean target of a value function: one surrogate is fitted, not hundreds."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-        self.features, self.subject, self.batch_size = inner.features, inner.subject, 500
-        self.targets = inner.targets[:1]
-        self.fingerprint = f"mean of {inner.fingerprint}"
-
-    def __call__(self, masks: BoolArray) -> FloatArray:
-        values: FloatArray = self.inner(masks)[:, 0]
-        return values
-
-
 def _run(value: str, copies: int, seed: int) -> dict[str, Any]:
     train, tests, holdout = subjects.pair_of_classes(*CLASSES, COUNT - copies, TARGETS, seed)
     places, pairs = subjects.planted(COUNT, copies, seed)
     function = ip.training_data("ridge", train.take(places), tests, holdout=holdout, value=value)
-    explanation = ip.explain(MeanOnly(function), budget=MASKS, seed=seed, store=None)
+    explanation = ip.explain(subjects.MeanOnly(function), budget=MASKS, seed=seed, store=None)
     assert explanation.evaluations is not None
     masks = explanation.evaluations.masks
     seen = together(masks, function(masks)[:, 1:], features=function.features)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.table import assets
 from interplay.lenses.training_data import Dataset
-from interplay.value_function import FloatArray
+from interplay.value_function import BoolArray, FloatArray
 
 Pictures = NDArray[np.uint8]
 FILES = {"train": "cifar10_train_10k.npz", "test": "cifar10_test_2k.npz"}
@@ -183,6 +183,20 @@ def planted(count: int, copies: int, seed: int) -> tuple[NDArray[np.int64], set[
     return np.concatenate([np.arange(distinct), sources])[order], pairs
 
 
-def uniform(n: int, m: int, seed: int) -> NDArray[np.bool_]:
+def uniform(n: int, m: int, seed: int) -> BoolArray:
     """Return m masks of n features, each kept with probability 1/2."""
     return np.random.default_rng([seed, 14]).random((m, n)) < 0.5
+
+
+class MeanOnly:
+    """The mean target of a value function: one surrogate is fitted, not hundreds."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.features, self.subject, self.batch_size = inner.features, inner.subject, 500
+        self.targets = inner.targets[:1]
+        self.fingerprint = f"mean of {inner.fingerprint}"
+
+    def __call__(self, masks: BoolArray) -> FloatArray:
+        values: FloatArray = self.inner(masks)[:, 0]
+        return values
