@@ -186,6 +186,9 @@ def test_pairs_repeat_or_reinforce(summary: dict[str, Any]) -> None:
     assert examples.redundant[0].pair.value == pytest.approx(-0.8, abs=0.15)
     assert examples.redundant[0].moebius == pytest.approx(-0.8, abs=0.2)
     assert examples.synergistic[0].pair.features == (3, 4)
+    # the paper flips the sign of pairs with another class than the target's: cats, and a dog
+    assert examples.redundant[0].reading == "synergistic"
+    assert examples.synergistic[0].reading == "redundant"
     assert not examples.is_measured
     document = html.render(summary)
     redundant = document[document.index('id="redundant"') :]

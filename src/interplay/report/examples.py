@@ -63,11 +63,15 @@ class Measurement:
 
 @dataclass(frozen=True)
 class ListedPair:
-    """A pair with its Banzhaf and Moebius interactions, and what was measured of it."""
+    """A pair with its Banzhaf and Moebius interactions, and what was measured of it.
+
+    ``reading`` is the word that the ProxySPEX paper has for it, where the target is of one class.
+    """
 
     pair: Pair
     moebius: float
     measured: Measurement | None
+    reading: str | None = None
 
     @property
     def vague(self) -> bool:
@@ -233,10 +237,16 @@ def examples_drawing(
     pairs = pairs_of(spectrum)
     kinds = {kind: [p for p in pairs if p.kind == kind] for kind in ("redundant", "synergistic")}
     moebius = spectrum.interactions("Moebius") if pairs else {}
+    readings = _readings(subject, spectrum, labels, drawn) if pairs and tests == 1 else {}
     measured = _measured(subject.get("counterfactuals"), str(found["target"]))
     listed = {
         kind: [
-            ListedPair(pair, float(moebius.get(pair.features, 0.0)), measured.get(pair.features))
+            ListedPair(
+                pair,
+                float(moebius.get(pair.features, 0.0)),
+                measured.get(pair.features),
+                readings.get(pair.features),
+            )
             for pair in chosen[:LISTED]
         ]
         for kind, chosen in kinds.items()
@@ -252,6 +262,23 @@ def examples_drawing(
         {kind: len(chosen) for kind, chosen in kinds.items()},
         sheet,
     )
+
+
+def _readings(
+    subject: Mapping[str, Any],
+    spectrum: Spectrum,
+    labels: Sequence[str | None],
+    asked: list[Example],
+) -> dict[tuple[int, ...], str]:
+    """What the ProxySPEX paper calls each pair, by the sign of its Moebius term and its classes."""
+    if subject.get("classes") is None or not asked or asked[0].label is None:
+        return {}
+    from interplay.lenses.training_data.together import moebius_reading
+
+    helps = -1.0 if subject.get("value") == "loss" else 1.0
+    count = len(spectrum.features) ** 2
+    found = moebius_reading(spectrum, labels, asked[0].label, count=count, helps=helps)
+    return {term: word for word, terms in found.items() for term, _ in terms}
 
 
 def _sections(
