@@ -123,8 +123,8 @@ def report(rows: Sequence[Row]) -> str:
 Ridge regression on {COUNT} examples, features of the ResNet-20 or pixels of digits; the mean
 margin of {TARGETS} test examples, and the margin of one, {SEEDS} seeds; explanations from
 {MASKS:,} masks, method `auto`. Each pair is retrained with both, with each, and with neither on
-{BACKGROUNDS} random halves of the other examples, which no fit has seen. *Slope*: measured on predicted, through zero.
-*Clear of 0*: pairs, of {TOP}, whose 90 % interval leaves zero out. The full set is another
-background than those that the spectrum speaks of: it is reported.
+{BACKGROUNDS} random halves of the other examples, which no fit has seen. *Slope*: measured on
+predicted, through zero. *Clear of 0*: pairs, of {TOP}, whose 90 % interval leaves zero out. The
+full set is another background than those that the spectrum speaks of: it is reported.
 
 {markdown(header, table)}"""
