@@ -128,7 +128,7 @@ def test_a_training_is_what_anybody_would_write(optimizer: Any) -> None:
     stepper: Any = (
         torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, **decay)
         if optimizer == "sgd"
-        else torch.optim.AdamW(network.parameters(), lr=0.003, eps=1e-6, **decay)
+        else torch.optim.AdamW(network.parameters(), lr=0.003, eps=1e-5, **decay)
     )
     half_wave = torch.optim.lr_scheduler.CosineAnnealingLR(stepper, len(batches))
     for batch in batches:
@@ -155,6 +155,25 @@ def test_what_comes_beside_a_training_does_not_change_it(network: str, way: str)
     assert some.batch_size == 3
     np.testing.assert_allclose(some(kept, seeds), together, atol=1e-4, rtol=0)
     assert np.abs(retrain(kept, seeds + 1) - together).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("network", "way"), [("mlp", "grouped"), ("mlp", "vmap"), ("resnet9", "grouped")]
+)
+def test_threads_share_the_networks(network: str, way: str) -> None:
+    data, tests = drawn("pictures")
+    kept, seeds = subsets(data), np.arange(M)
+    options = {"hidden": (8,)} if network == "mlp" else {"width": 2, "epochs": 1}
+    retrain = bound(network, data, tests, way=way, **options)
+    expected = retrain._trained(kept, seeds)
+    try:
+        torch.set_num_threads(2)
+        found = retrain._trained(kept, seeds)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("way", ["grouped", "vmap", "loop"])

@@ -408,13 +408,15 @@ def _ways(trainer: TorchMany, network: Any) -> dict[str, Any]:
     from interplay.lenses.training_data.engines.many.convolutions import Grouped
     from interplay.lenses.training_data.engines.many.loop import Loop
     from interplay.lenses.training_data.engines.many.mlp import StackedMLP
+    from interplay.lenses.training_data.engines.many.threads import Threaded
     from interplay.lenses.training_data.engines.many.vmap import Vmapped
 
     found: dict[str, Any] = {"loop": Loop}
     if not callable(trainer.network):
-        found["grouped"] = StackedMLP if trainer.network == "mlp" else Grouped
+        stacked = StackedMLP if trainer.network == "mlp" else Grouped
+        found["grouped"] = partial(Threaded, stacked)
     if not any(True for _ in network.buffers()):
-        found["vmap"] = Vmapped
+        found["vmap"] = partial(Threaded, Vmapped)
     return found
 
 

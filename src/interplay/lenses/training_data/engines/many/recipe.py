@@ -23,7 +23,7 @@ WARM_UP: Final = 0.2
 """The share of a one-cycle schedule in which the rate rises."""
 
 BETAS: Final = (0.9, 0.999)
-EPSILON: Final = 1e-6
+EPSILON: Final = 1e-5
 """Of AdamW. With torch's own 1e-8, gradients that are nothing but rounding become whole steps, and
 the order of a sum decides where a network ends."""
 
@@ -40,7 +40,7 @@ class Recipe:
         Momentum is of ``"sgd"``, whose weight decay is an L2 penalty; that of ``"adamw"`` is
         decoupled.
     optimizer : str
-        ``"sgd"`` or ``"adamw"``, as in :mod:`torch.optim`; AdamW with an epsilon of 1e-6.
+        ``"sgd"`` or ``"adamw"``, as in :mod:`torch.optim`; AdamW with an epsilon of 1e-5.
     schedule : str
         ``"constant"``; ``"cosine"``, from ``rate`` down to 0; or ``"one-cycle"``, linearly up to
         ``rate`` in the first fifth of the steps and down to 0 in the others.
