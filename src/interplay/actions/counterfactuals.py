@@ -232,6 +232,7 @@ def counterfactuals(
             function,
             masks,
             store=opened,
+            replicates=explanation.sample.replicates,
             fingerprint=fingerprint,
             meter=Meter(spend),
             stop=stop,

@@ -31,7 +31,7 @@ def training_data(
     value: str | None = None,
     label: str | None = None,
     text: str | None = None,
-    seeds: int = 1,
+    replicates: int = 1,
     counterfactuals: int = 0,
     budget: str = "500",
     method: str = "auto",
@@ -71,8 +71,8 @@ def training_data(
         Column of the labels, where it is not called label, class, target or y.
     text
         Column of the text, where it is not called text or sentence.
-    seeds
-        Of a trainer that is random so many trainings for each mask.
+    replicates
+        Of a trainer that is random so many trainings for each mask; each counts in the budget.
     counterfactuals
         Retrain to check so many of the strongest pairs of the first target.
     budget
@@ -102,7 +102,6 @@ def training_data(
             classes=classes,
             examples=examples,
             targets=targets,
-            seeds=seeds,
             seed=seed,
         )
         explanation = ip.explain(
@@ -110,6 +109,7 @@ def training_data(
             budget=budget,
             method=method,
             design=design,
+            replicates=replicates if value_function.trainer.seeded else 1,
             seed=seed,
             store=store,
             stop=stop,

@@ -192,14 +192,12 @@ class ExamplesDrawing:
         """What was set, as name and value."""
         subject = self.subject
         sizes = [one.size for one in self.features if one.size is not None]
-        seeds = subject.get("seeds")
         return [
             ("trained", subject.get("trainer")),
             ("value", subject.get("value")),
             ("training examples", subject.get("examples")),
             ("examples in a group", f"{min(sizes)} to {max(sizes)}" if sizes else None),
             ("test examples", subject.get("tests")),
-            ("trainings of a mask", seeds if seeds != 1 else None),
             ("data", subject.get("source")),
         ]
 

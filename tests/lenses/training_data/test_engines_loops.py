@@ -127,8 +127,6 @@ def test_seeds_are_set_where_none_is() -> None:
     assert not fixed.seeded
     same, one, _ = fixed.bind(DATA, TESTS)(kept, np.array([1, 2, 3]))
     np.testing.assert_array_equal(same, one)
-    assert ip.training_data(trainer, DATA, TESTS, seeds=3).seeds == 3
-    assert ip.training_data(fixed, DATA, TESTS, seeds=3).seeds == 1
 
 
 def test_a_fit_that_does_not_converge_is_not_an_error() -> None:

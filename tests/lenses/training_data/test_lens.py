@@ -132,24 +132,13 @@ def test_groups_that_are_none(groups: Any, message: str) -> None:
         ip.training_data(Centroids(), TRAIN, TESTS, groups=groups)
 
 
-def test_seeds_are_a_masks_own_and_their_spread_is_the_noise() -> None:
-    value = ip.training_data(Centroids(noise=0.3), TRAIN, TESTS, seeds=4, seed=7)
+def test_seeds_are_a_masks_own() -> None:
+    value = ip.training_data(Centroids(noise=0.3), TRAIN, TESTS, seed=7)
     masks = np.random.default_rng(2).random((5, 24)) < 0.5
-    together = value.measure(masks)
-    alone = value.measure(masks[3:4])
-    np.testing.assert_array_equal(np.asarray(together.values)[3], np.asarray(alone.values)[0])
-    assert together.noise_var is not None
-    # a difference of two scores, over four trainings; the mean of six targets has a sixth of it
-    noise = np.asarray(together.noise_var)
-    np.testing.assert_allclose(noise[:, 1:].mean(), 2 * 0.3**2 / 4, rtol=0.4)
-    np.testing.assert_allclose(noise[:, 0].mean(), 2 * 0.3**2 / 4 / 6, rtol=0.8)
-    other = ip.training_data(Centroids(noise=0.3), TRAIN, TESTS, seeds=4, seed=8)
+    np.testing.assert_array_equal(value(masks)[3], value(masks[3:4])[0])
+    other = ip.training_data(Centroids(noise=0.3), TRAIN, TESTS, seed=8)
     assert other.fingerprint != value.fingerprint
     assert (other(masks) != value(masks)).all()
-
-
-def test_a_trainer_without_chance_trains_once() -> None:
-    assert ip.training_data("ridge", TRAIN, TESTS, seeds=5).seeds == 1
 
 
 def test_trainings_that_diverge_are_excluded_with_a_count() -> None:
@@ -162,11 +151,10 @@ def test_trainings_that_diverge_are_excluded_with_a_count() -> None:
     assert np.isfinite(np.asarray(found.values)[~lost]).all()
     explained = ip.explain(value, budget=100, method="lasso", store=None)
     assert any("gave no value" in note for note in explained.diagnostics())
-    # of several seeds those that converge count
-    several = ip.training_data(Centroids(diverges=True), TRAIN, TESTS, seeds=6).measure(masks)
-    assert several.noise_var is not None
-    assert np.isfinite(np.asarray(several.values)).all()
-    assert np.isfinite(np.asarray(several.noise_var)).all()
+    # of several trainings those that converge count
+    several = ip.explain(value, budget=600, replicates=6, method="lasso", store=None)
+    assert several.evaluations is not None
+    assert len(several.evaluations.masks) > 0.9 * 100
 
 
 def test_the_fingerprint_changes_with_all_that_matters() -> None:
@@ -213,7 +201,7 @@ def test_the_fingerprint_changes_with_all_that_matters() -> None:
         ({"value": "accuracy"}, "accuracy"),
         ({"trainer": "rigde"}, "ridge"),
         ({"trainer": 3}, "trainer must be one of ridge"),
-        ({"seeds": 0}, "seeds"),
+        ({"seed": -1}, "seed"),
         ({"dataset": (INPUTS[:24], INPUTS[:24, 0])}, "centroids learns classes"),
     ],
 )

@@ -75,6 +75,7 @@ class Scores:
     meter: Meter
     stop: Stop | None
     on_event: OnEvent | None
+    replicates: int = 1
     calls: int = 0
     reused: int = 0
     seconds: float = 0.0
@@ -103,6 +104,7 @@ class Scores:
                 function,
                 masks[new],
                 store=self.store,
+                replicates=self.replicates,
                 fingerprint=fingerprint,
                 meter=self.meter,
                 stop=self.stop,

@@ -131,7 +131,7 @@ def select(
         raise BadInput(f"select has no automatic budget; give calls, such as 500. Got {budget!r}")
     where = store if store is not None else explanation.config.get("store")
     with nullcontext(None) if where is None else Store(Path(where)) as opened:
-        scores = Scores(opened, Meter(spend), stop, on_event)
+        scores = Scores(opened, Meter(spend), stop, on_event, explanation.sample.replicates)
         judge = _Judge(scores, function, place, explanation.subject, int(seed))
         before = judge.choice("all", np.ones(n, dtype=np.bool_))
         chooser = _Chooser(shown, judge, function, room, limit, int(random), int(seed))

@@ -82,7 +82,6 @@ def training_files(
     classes: Sequence[str] | None = None,
     examples: int | None = None,
     targets: int = 2,
-    seeds: int = 1,
     seed: int = 0,
 ) -> TrainingDataValueFunction:
     """Make a value function of a training set in a file.
@@ -112,8 +111,8 @@ def training_files(
     targets : int
         So many test examples are asked about, drawn, of each class alike. Of the others up to
         1,000 are ``holdout``.
-    seeds, seed : int
-        ``seed`` is that of what is drawn, too.
+    seed : int
+        Of the trainings, and of what is drawn.
 
     Raises
     ------
@@ -162,7 +161,6 @@ def training_files(
         groups=rows.groups if column is not None else groups,
         value=value,
         holdout=pool.data.take(rest) if len(rest) else None,
-        seeds=seeds,
         seed=seed,
     )
     if whole.unused:
@@ -181,7 +179,6 @@ def training_files(
             "classes": None if classes is None else list(classes),
             "examples": examples,
             "targets": targets,
-            "seeds": seeds,
             "seed": seed,
         }
     return found

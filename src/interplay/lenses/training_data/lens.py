@@ -24,7 +24,6 @@ def training_data(
     groups: str | Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
     value: str | None = None,
     holdout: Any = None,
-    seeds: int = 1,
     seed: int = 0,
 ) -> TrainingDataValueFunction:
     """Make a value function of a training set: examples are left out, and a model is retrained.
@@ -53,11 +52,10 @@ def training_data(
         default there) or ``"loss"``.
     holdout : Dataset, or (inputs, labels), optional
         Further test examples, on which nothing is chosen: :func:`interplay.select` is judged there.
-    seeds : int
-        Of a trainer that is random, so many trainings for each mask, whose mean is the value; the
-        variance that they show goes to the fit.
     seed : int
-        Of the trainings.
+        Of the trainings. Of a trainer that is random each mask has its own; with ``replicates=3``,
+        :func:`interplay.explain` trains each three times with other seeds, and the variance that
+        this shows goes to the fit.
 
     Returns
     -------
@@ -96,7 +94,6 @@ def training_data(
     if data.classes is not None and not made.classifies:
         raise BadInput(f"{made.name} learns numbers, and the labels are classes")
     chosen = check_value(value, made.scale, tests)
-    check_whole("seeds", seeds, 1)
     check_whole("seed", seed, 0)
     owners, names = grouped(data, groups)
     return TrainingDataValueFunction(
@@ -106,7 +103,6 @@ def training_data(
         owners,
         names,
         value=chosen,
-        seeds=int(seeds),
         seed=int(seed),
         holdout=kept_out,
     )

@@ -35,7 +35,7 @@ class TrainingDataValueFunction:
         The feature that each training example belongs to; -1: it is always kept.
     features, targets : tuple of str
     fingerprint : str
-        Of the trainer, the data, the groups, the value and the seeds.
+        Of the trainer, the data, the groups, the value and the seed.
     subject : dict
         What is explained, for reports.
     """
@@ -49,14 +49,13 @@ class TrainingDataValueFunction:
         features: Sequence[str],
         *,
         value: str,
-        seeds: int,
         seed: int,
         holdout: Dataset | None = None,
         subject: Mapping[str, Any] | None = None,
     ) -> None:
         self.trainer, self.data, self.tests, self.holdout = trainer, data, tests, holdout
         self.owners, self.features = owners, tuple(features)
-        self.value, self.seeds, self.seed = value, seeds if trainer.seeded else 1, seed
+        self.value, self.seed = value, seed
         names = tests.names
         self.targets = (MEAN, *names) if len(names) > 1 else names
         self._retrainer: Retrainer | None = None
@@ -67,10 +66,8 @@ class TrainingDataValueFunction:
                 "trainer": trainer.identity(),
                 "data": data.digest,
                 "test_data": tests.digest,
-                "tests": tests.digest,
                 "owners": hashlib.sha256(owners.tobytes()).hexdigest(),
                 "value": value,
-                "seeds": self.seeds,
                 "seed": seed if trainer.seeded else None,
                 "version": 1,
             }
@@ -84,7 +81,6 @@ class TrainingDataValueFunction:
             "value": value,
             "examples": len(data),
             "tests": len(tests),
-            "seeds": self.seeds,
             "data": data.digest,
             "test_data": tests.digest,
         }
@@ -115,7 +111,7 @@ class TrainingDataValueFunction:
     @property
     def batch_size(self) -> int:
         """How many masks the trainer likes to see at once."""
-        return max(1, self.retrainer.batch_size // self.seeds)
+        return self.retrainer.batch_size
 
     def kept(self, masks: BoolArray) -> BoolArray:
         """Return which examples masks ``(m, n)`` keep, bool ``(m, N)``."""
@@ -124,43 +120,27 @@ class TrainingDataValueFunction:
         return np.ascontiguousarray(np.hstack([masks, always])[:, self.owners])
 
     def measure(self, masks: BoolArray) -> Measured:
-        """Return the means over training seeds, and of several the variance of those means.
-
-        Rows of which no training gave a finite value are ``excluded``.
-        """
-        values = self._values(self.kept(masks))  # (m, seeds, t)
-        finite: Any = np.isfinite(values).all(axis=2)
-        count = finite.sum(axis=1)
-        excluded = count == 0
-        shown = np.where(finite[:, :, None], values, 0.0)
+        """Return the values; rows whose training gave no finite ones are ``excluded``."""
+        values = self.scores(masks)
+        lost = ~np.isfinite(values).all(axis=1)
+        values[lost] = np.nan
         if len(self.targets) > 1:
-            shown = np.concatenate([shown.mean(axis=2, keepdims=True), shown], axis=2)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = shown.sum(axis=1) / count[:, None]
-            noise = None
-            if self.seeds > 1:
-                off = np.where(finite[:, :, None], shown - means[:, None], 0.0)
-                spread = np.square(off).sum(axis=1) / (count - 1)[:, None]
-                noise = spread / count[:, None]
-                # of one training nothing is known: taken to be like the rest
-                known: Any = np.isfinite(noise).all(axis=1)
-                noise[~known] = noise[known].mean(axis=0) if known.any() else 0.0
-        return Measured(
-            means if len(self.targets) > 1 else means[:, 0],
-            noise_var=noise if noise is None or len(self.targets) > 1 else noise[:, 0],
-            excluded=excluded if excluded.any() else None,
-        )
+            values = np.concatenate([values.mean(axis=1, keepdims=True), values], axis=1)
+        else:
+            values = values[:, 0]
+        return Measured(values, excluded=lost if lost.any() else None)
 
     def scores(self, masks: BoolArray) -> FloatArray:
-        """Return the value of each test example, float64 ``(m, t)``, a mean over seeds.
-
-        A row of which no training gave a finite value is NaN.
-        """
-        values = self._values(self.kept(masks))
-        finite = np.isfinite(values).all(axis=2, keepdims=True)
-        with np.errstate(invalid="ignore"):
-            means: FloatArray = np.where(finite, values, 0.0).sum(axis=1) / finite.sum(axis=1)
-        return means
+        """Return the value of each test example, float64 ``(m, t)``; NaN where it diverged."""
+        kept = self.kept(masks)
+        scale, shape = self.trainer.scale, (len(kept), len(self.tests), self.tests.outputs)
+        scores = np.broadcast_to(ignorant(self.tests, scale), shape).copy()
+        some = np.flatnonzero(kept.any(axis=1))
+        if len(some):
+            seeds = np.array([self._seed(kept[row]) for row in some], dtype=np.int64)
+            scores[some] = self.retrainer(kept[some], seeds)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return measured(scores, self.tests, self.value, scale)
 
     def on(self, tests: Dataset) -> TrainingDataValueFunction:
         """Return the same, measured on other test examples."""
@@ -171,34 +151,13 @@ class TrainingDataValueFunction:
             self.owners,
             self.features,
             value=self.value,
-            seeds=self.seeds,
             seed=self.seed,
             subject=self.subject,
         )
 
-    def _values(self, kept: BoolArray) -> FloatArray:
-        """Values of each training and test example, ``(m, seeds, t)``; NaN where it diverged."""
-        m = len(kept)
-        scale = self.trainer.scale
-        scores = np.broadcast_to(
-            ignorant(self.tests, scale), (m, self.seeds, len(self.tests), self.tests.outputs)
-        ).copy()
-        some = np.flatnonzero(kept.any(axis=1))
-        if len(some):
-            rows = np.repeat(kept[some], self.seeds, axis=0)
-            seeds = np.concatenate([self._seeds(kept[row]) for row in some])
-            found = self.retrainer(rows, seeds)
-            scores[some] = found.reshape(len(some), self.seeds, *found.shape[1:])
-        with np.errstate(invalid="ignore", over="ignore"):
-            flat = scores.reshape(m * self.seeds, *scores.shape[2:])
-            values = measured(flat, self.tests, self.value, scale)
-        return values.reshape(m, self.seeds, -1)
-
-    def _seeds(self, kept: BoolArray) -> NDArray[np.int64]:
-        """Seeds of the trainings of a mask: the same whenever and beside what it comes."""
+    def _seed(self, kept: BoolArray) -> int:
+        """The seed of a mask's training: the same whenever and beside what it comes."""
         if not self.trainer.seeded:
-            return np.zeros(1, dtype=np.int64)
-        told = f"{self.seed} {self._replicate} ".encode()
-        digest = hashlib.sha256(told + np.packbits(kept).tobytes()).digest()
-        rng = np.random.default_rng(list(digest))
-        return rng.integers(0, 2**31 - 1, size=self.seeds)
+            return 0
+        told = f"{self.seed} {self._replicate} ".encode() + np.packbits(kept).tobytes()
+        return int.from_bytes(hashlib.sha256(told).digest()[:4], "little") >> 1
