@@ -20,6 +20,7 @@ from interplay.lenses.training_data import Dataset
 from interplay.lenses.training_data.engines import Trainer
 from interplay.lenses.training_data.engines.engine import IntArray, Retrainer
 from interplay.lenses.training_data.subject import CHARACTERS, subject_of
+from interplay.lenses.training_data.together import together
 from interplay.report import html, terminal
 from interplay.report.reading import Reading
 from interplay.value_function import BoolArray, FloatArray
@@ -244,6 +245,24 @@ def test_several_targets_share_the_pictures() -> None:
     assert len(html.fragment(found)) > 1000
 
 
+def test_what_repeats_over_all_targets() -> None:
+    explanation = ip.explain(value_of(PICTURES, (PICTURES[:6], LABELS[:6])), budget=300, store=None)
+    seen = together(explanation)
+    assert seen.attached(explanation).subject["together"]["sentence"] == seen.sentence
+    found = explanation.to_dict()
+    found["subject"]["together"] = {
+        "sentence": f"2 of 24 repeat {HOSTILE}",
+        "repeated": [{"names": [HOSTILE, "#3 cat"], "share": 0.93, "evidence": 8.0}],
+        "groups": [{"names": ["#4 dog", "#5 owl"], "strength": 0.2, "targets": ["test #0 cat"]}],
+    }
+    page = Page(html.render(found))
+    assert "93 % of each is in the others" in page.text
+    assert "most on test #0 cat" in page.text
+    told = shown(found)
+    assert "#3 cat: 93 % of each is in the others" in " ".join(told.split())
+    assert "#4 dog, #5 owl act together" in told
+
+
 def test_texts_are_shown_and_escaped() -> None:
     texts = [f"{HOSTILE} number {i}" for i in range(24)]
     names = [f"{HOSTILE}{i}" for i in range(24)]
@@ -335,6 +354,7 @@ GOOD = {"sheet": "data:image/png;base64,AAAA", "columns": 5, "rows": 5, "size": 
         ("tests", "many"),
         ("counterfactuals", []),
         ("counterfactuals", {"target": "test #0 dog", "pairs": 3}),
+        ("together", {"sentence": "s", "repeated": 3, "groups": [{"names": "ab"}, 5, {}]}),
         ("units", 7),
     ],
 )

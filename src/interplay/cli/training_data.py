@@ -12,6 +12,7 @@ import interplay as ip
 from interplay.cli.explain_table import PYTHON, python_object
 from interplay.cli.output import Output, progress
 from interplay.errors import BadInput, check_whole
+from interplay.explanation import Explanation
 from interplay.lenses.pairs import pairs_of
 
 DIGITS = {"classes": ["three", "eight"], "examples": 40}
@@ -115,6 +116,7 @@ def training_data(
             stop=stop,
             on_event=on_event,
         )
+        explanation = _over_all_targets(explanation)
         if counterfactuals and not stop.signal:
             from interplay.actions.counterfactuals import counterfactuals as check
 
@@ -132,6 +134,17 @@ def training_data(
                 print("no pair was found, and so none is checked by retraining", file=sys.stderr)
     output.present(explanation)
     return stop.exit_code
+
+
+def _over_all_targets(explanation: Explanation) -> Explanation:
+    """The explanation with what repeats over all targets, where its masks tell."""
+    from interplay.lenses.training_data.together import together
+
+    try:
+        return together(explanation).attached(explanation)
+    except BadInput as error:
+        print(f"what repeats over all targets is not told: {error}", file=sys.stderr)
+        return explanation
 
 
 def value_function_of_training_data(

@@ -85,6 +85,24 @@ class ListedPair:
 
 
 @dataclass(frozen=True)
+class NamedSet:
+    """Examples that repeat each other, or act together; ``share`` says how much, from 0 to 1."""
+
+    names: tuple[str, ...]
+    share: float
+    targets: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class OverTargets:
+    """What was found over all targets at once: see :mod:`interplay.lenses.training_data`."""
+
+    sentence: str
+    repeated: list[NamedSet]
+    groups: list[NamedSet]
+
+
+@dataclass(frozen=True)
 class Kind:
     """The pairs of a kind: its name, a heading, what it means, those listed, how many there are."""
 
@@ -188,6 +206,18 @@ class ExamplesDrawing:
         return f"Measured by retraining without the one, the other and both. {told['sentence']}"
 
     @property
+    def over_targets(self) -> OverTargets | None:
+        """What repeats, and what acts together, over all targets; None where nobody looked."""
+        told = self.subject.get("together")
+        if not isinstance(told, Mapping) or not told.get("sentence"):
+            return None
+        return OverTargets(
+            str(told["sentence"]),
+            _sets(told.get("repeated"), "share"),
+            _sets(told.get("groups"), "strength"),
+        )
+
+    @property
     def configuration(self) -> list[tuple[str, Any]]:
         """What was set, as name and value."""
         subject = self.subject
@@ -200,6 +230,17 @@ class ExamplesDrawing:
             ("test examples", subject.get("tests")),
             ("data", subject.get("source")),
         ]
+
+
+def _sets(told: Any, share: str) -> list[NamedSet]:
+    """Sets as :class:`interplay.lenses.training_data.together.Together` tells them, those that fit."""
+    found = []
+    for one in told if isinstance(told, list) else ():
+        names, value = (one.get("names"), one.get(share)) if isinstance(one, Mapping) else ((), 0)
+        if isinstance(names, list | tuple) and len(names) > 1:
+            number = float(value) if isinstance(value, int | float) else math.nan
+            found.append(NamedSet(tuple(map(str, names)), number, _texts(one.get("targets")) or []))
+    return found
 
 
 def examples_drawing(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from interplay.report.examples import ExamplesDrawing, ListedPair
-from interplay.report.numbers import elide
+from interplay.report.numbers import elide, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +23,8 @@ def show(run: Reading, examples: ExamplesDrawing, console: Console) -> None:
     """Print the strongest redundant and synergistic pairs, with what retraining said of them."""
     from rich.text import Text
 
+    from interplay.report.terminal import printable
+
     for kind in examples.kinds:
         heading = f"{kind.heading} ({kind.name} pairs)"
         if not kind.pairs:
@@ -35,6 +37,17 @@ def show(run: Reading, examples: ExamplesDrawing, console: Console) -> None:
         console.print()
     if examples.checked:
         console.print(Text(examples.checked))
+        console.print()
+    over = examples.over_targets
+    if over is not None:
+        console.print(Text(over.sentence, "bold"))
+        for repeated in over.repeated[:SHOWN]:
+            told = (
+                f"  {', '.join(repeated.names)}: {percent(repeated.share)} of each is in the others"
+            )
+            console.print(Text(printable(told)))
+        for group in over.groups[:SHOWN]:
+            console.print(Text(printable(f"  {', '.join(group.names)} act together")))
         console.print()
 
 

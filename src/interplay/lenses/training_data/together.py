@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from math import log
 from statistics import NormalDist
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,12 @@ LISTED: Final = 100
 GROUP: Final = 8
 """Examples that a group which acts together has at most."""
 SHOWN_TARGETS: Final = 5
+SHOWN_SETS: Final = 10
+"""Sets of a kind that a report shows."""
 CHANCE: Final = 0.05
 """How probable it may be that one pair of all is called synergistic by chance."""
+
+E = TypeVar("E")
 
 
 @dataclass(frozen=True)
@@ -248,6 +252,15 @@ class Together:
         count = len(self.targets)
         over = f"over {count} targets" if count > 1 else "on one target"
         return f"{told}, {over} and {len(self.moments.masks):,} masks."
+
+    def attached(self, explanation: E) -> E:
+        """Return the explanation with these findings in its subject, so that reports show them."""
+        told: dict[str, Any] = {"sentence": self.sentence}
+        for name, found in (("repeated", self.repeated()), ("groups", self.groups())):
+            told[name] = [_plain(one) for one in found[:SHOWN_SETS]]
+        held: Any = explanation
+        made: E = replace(held, subject={**held.subject, "together": told})
+        return made
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings as a JSON-able mapping, null for what is not finite."""
