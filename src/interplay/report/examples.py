@@ -233,7 +233,7 @@ class ExamplesDrawing:
 
 
 def _sets(told: Any, share: str) -> list[NamedSet]:
-    """Sets as :class:`interplay.lenses.training_data.together.Together` tells them, those that fit."""
+    """Sets as ``Together`` of the lens tells them, those that fit."""
     found = []
     for one in told if isinstance(told, list) else ():
         names, value = (one.get("names"), one.get(share)) if isinstance(one, Mapping) else ((), 0)
