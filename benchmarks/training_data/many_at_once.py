@@ -20,13 +20,14 @@ from interplay.lenses.training_data import Dataset
 from interplay.lenses.training_data.engines.torch_many import BoundNetworks, TorchMany
 from interplay.value_function import BoolArray, FloatArray
 
-TURNS, QUICK_TURNS = 7, 1
-PICTURE_TURNS = 5
+TURNS, QUICK_TURNS = 5, 1
+PICTURE_TURNS = 3
 THREADS = (1, 2)
-LOOPED = 8
+LOOPED = 4
 """Networks that a loop trains in a turn; its rate does not depend on how many."""
 
-PLAIN, FUSED, BARE, TOGETHER = "plain loop", "loop", "one at a time", "at once"
+TOGETHER, FUSED, ALONE = "at once", "loop", "loop, 1 thread"
+PLAIN, BARE = "plain loop, 1 thread", "one at a time, 1 thread"
 BAR = 3.0
 
 
@@ -94,14 +95,14 @@ def perceptrons(case: Perceptrons, threads: int, quick: bool) -> Row:
     ways: dict[str, tuple[int, Callable[[], Any]]] = {
         TOGETHER: (case.at_once, lambda: together._trained(kept, seeds)),
         FUSED: (LOOPED, lambda: looped._trained(*few)),
-        PLAIN: (LOOPED, lambda: plain(together, *few)),
-        BARE: (LOOPED, lambda: bare._trained(*few)),
+        # small products are faster without a second thread
+        ALONE: (LOOPED, single(lambda: looped._trained(*few))),
+        PLAIN: (LOOPED, single(lambda: plain(together, *few))),
+        BARE: (LOOPED, single(lambda: bare._trained(*few))),
     }
-    loops = [FUSED, PLAIN]
-    if threads > 1:  # small products may be faster without the second
-        for name in (FUSED, PLAIN):
-            loops.append(f"{name}, 1 thread")
-            ways[loops[-1]] = LOOPED, single(ways[name][1], threads)
+    if threads == 1:
+        del ways[ALONE]
+    loops = [name for name in (FUSED, ALONE, PLAIN) if name in ways]
     rates, given = turns(ways, QUICK_TURNS if quick else TURNS)
     apart = difference(given, TOGETHER, FUSED)
     best = np.max([rates[name] for name in loops], axis=0)
@@ -124,7 +125,7 @@ def convolutional(case: Convolutional, threads: int, quick: bool) -> Row:
     data, tests = cats_and_dogs()
     options: dict[str, Any] = {"width": case.width, "norm": case.norm, "epochs": 1}
     auto = bound(TorchMany(case.network, **options), data, tests)  # type: ignore[arg-type]
-    kept, seeds = halves(len(data), 2 if quick else min(LOOPED, auto.batch_size))
+    kept, seeds = halves(len(data), 2 if quick else min(8, auto.batch_size))
     started = time.perf_counter()
     auto._trained(kept, seeds)
     first = time.perf_counter() - started
@@ -151,11 +152,12 @@ def convolutional(case: Convolutional, threads: int, quick: bool) -> Row:
     )
 
 
-def single(way: Callable[[], Any], threads: int) -> Callable[[], Any]:
+def single(way: Callable[[], Any]) -> Callable[[], Any]:
     """Return the same with one thread, after which there are as many as before."""
     import torch
 
     def run() -> Any:
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             return way()
@@ -273,7 +275,7 @@ Perceptrons: 400 digits, subsets of about half, 20 epochs of batches of 32, SGD 
 float32, 200 test examples scored. *{TOGETHER}*: stacked weights; *{FUSED}*: the engine's loop,
 torch's fused SGD; *{PLAIN}*: the same training as one writes it, torch's SGD as it is by default;
 *{BARE}*: the stacked products with a stack of one. The bar is against the fastest loop of each
-turn, with one thread or with two. Networks on pictures: 200 of CIFAR-10, cats and dogs, about half
+turn. Networks on pictures: 200 of CIFAR-10, cats and dogs, about half
 of them kept, one epoch, 100 test pictures scored. Weights are compared after training, over all
 networks that both trained.
 
