@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -255,3 +259,48 @@ def test_replicates_of_a_run_have_other_seeds() -> None:
     assert found.evaluations.noise_var is not None
     noise = found.evaluations.noise_var[:, 1:].mean()
     np.testing.assert_allclose(noise, 2 * 0.3**2 / 3, rtol=0.2)
+
+
+def test_wrong_labels_are_what_lowers_the_mean_most() -> None:
+    rng = np.random.default_rng(4)
+    inputs = rng.normal(size=(90, 3))
+    labels = (inputs @ [1.0, -1.0, 0.5] > 0).astype(int)
+    noisy = labels[:40].copy()
+    wrong = [3, 11, 20, 31]
+    noisy[wrong] = 1 - noisy[wrong]
+    value = ip.training_data("ridge", (inputs[:40], noisy), (inputs[40:], labels[40:]))
+    found = ip.explain(value, budget=600, method="lasso", store=None).target("mean")
+    effects = found.spectrum.main_effects
+    assert len(set(np.argsort(effects)[:6].tolist()) & set(wrong)) >= 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_full_disk_ends_a_run_cleanly_and_it_goes_on(tmp_path: Path) -> None:
+    """In a process of its own, for the limit cannot be taken back."""
+    script = """
+import resource, signal, sys
+import numpy as np
+import interplay as ip
+from interplay.errors import StoreError
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(70, 4)), rng.integers(0, 2, 70)
+value = ip.training_data("ridge", (x[:20], y[:20]), (x[20:], y[20:]))
+try:
+    if sys.argv[2] == "full":
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
+        value.retrainer.batch_size = 16
+    found = ip.explain(value, budget=600, method="lasso", store=sys.argv[1], fingerprint="a")
+    print("reused", found.cost.reused)
+except StoreError as error:
+    print("stopped", error)
+"""
+    arguments = [sys.executable, "-c", script, str(tmp_path / "runs.db")]
+    full, again = (
+        subprocess.run([*arguments, word], capture_output=True, text=True, check=True)
+        for word in ("full", "again")
+    )
+    assert full.stdout.startswith("stopped"), full.stdout + full.stderr
+    assert "are stored in" in full.stdout
+    assert int(again.stdout.split()[1]) > 0
