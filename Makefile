@@ -52,6 +52,7 @@ $(STAMP): pyproject.toml constraints.txt
 peers:
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q spectralexplain==0.0.4
+	$(PYTHON) -m pip install -q --no-deps --target .peers-dattri dattri==0.3.0
 
 clean:
 	rm -rf $(VENV) .venv-servers dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
