@@ -20,14 +20,16 @@ LOOP: Final = "loop"
 TURNS: Final = 4
 """Steps that are timed of each way, after one that warms up; the fastest of them counts."""
 
+FEWEST: Final = 2
 ENOUGH: Final = 2.0
-"""Seconds after which no further turn is begun: large networks differ by more than chance."""
+"""Turns and seconds after which no further turn is begun: steps of large networks take long."""
 
 HOPELESS: Final = 2.0
 """A way whose first step takes so many times as long as the loop's is not tried any further."""
 
-GAIN: Final = 0.9
-"""Another way than the loop must take less than this share of its time."""
+GAIN: Final = 0.75
+"""Another way than the loop must take less than this share of its time: what is measured in a
+moment must still hold for hours."""
 
 
 def fastest(
@@ -41,45 +43,51 @@ def fastest(
         From names, ``"loop"`` among them, to classes with ``steps()``.
     task : Task
     orders : sequence of Order
-        Of the networks that are trained at once; the loop is timed on the first.
+        Of the networks that are trained at once; the loop is timed on as many steps of the first.
 
     Notes
     -----
     The ways take turns, so that what else runs on the machine meets all of them. One that fails on
     the network (``vmap`` does on some) is left out; if memory does not suffice, the error passes.
     """
-    started, rounds = time.perf_counter(), TURNS + 1
-    longer = [replace(order, shuffled=np.tile(order.shuffled[:1], (rounds, 1))) for order in orders]
+    started, m = time.perf_counter(), len(orders)
+    longer = [_lengthened(order, TURNS + 1) for order in orders]
     seconds: dict[str, list[float]] = {}
     with ExitStack() as stack:
         running: dict[str, tuple[Iterator[None], int]] = {}
         for name, way in sorted(ways.items(), key=lambda item: item[0] != LOOP):
-            part = longer[:1] if name == LOOP else longer
+            part = [_lengthened(orders[0], m * (TURNS + 1))] if name == LOOP else longer
+            steps = stack.enter_context(closing(way(task, part).steps()))
+            count = m if name == LOOP else 1
             try:
-                steps = stack.enter_context(closing(way(task, part).steps()))
-                first = _timed(steps, task) / len(part)
+                first = _timed(steps, count, task) / m
             except RuntimeError as error:
                 if name == LOOP or out_of_memory(error):
                     raise
                 continue
-            running[name], seconds[name] = (steps, len(part)), [first]
-            if first > HOPELESS * seconds[LOOP][0]:
-                del running[name]
+            seconds[name] = [first]
+            if first <= HOPELESS * seconds[LOOP][0]:
+                running[name] = steps, count
         for turn in range(TURNS):
-            if turn and time.perf_counter() - started > ENOUGH:
+            if turn >= FEWEST and time.perf_counter() - started > ENOUGH:
                 break
             for name, (steps, count) in running.items():
-                if not turn:
-                    seconds[name] = []
-                seconds[name].append(_timed(steps, task) / count)
+                spent = _timed(steps, count, task) / m
+                seconds[name] = [*seconds[name], spent] if turn else [spent]
     least = {name: min(spent) for name, spent in seconds.items()}
     best = min(least, key=lambda name: least[name])
     return best if least[best] < GAIN * least[LOOP] else LOOP, least
 
 
-def _timed(steps: Iterator[None], task: Task) -> float:
+def _lengthened(order: Order, epochs: int) -> Order:
+    """The first epoch of an order, again and again."""
+    return replace(order, shuffled=np.tile(order.shuffled[:1], (epochs, 1)))
+
+
+def _timed(steps: Iterator[None], count: int, task: Task) -> float:
     started = time.perf_counter()
-    next(steps)
+    for _ in range(count):
+        next(steps)
     if task.inputs.is_cuda:
         torch.cuda.synchronize(task.inputs.device)
     return time.perf_counter() - started
