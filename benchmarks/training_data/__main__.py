@@ -15,6 +15,7 @@ PAGE = Page(
         "closed_form": 2,
         "many_at_once": 2,
         "faithfulness": 1,
+        "texts": 1,
         "baselines": 1,
         "duplicates": 1,
         "selection": 1,

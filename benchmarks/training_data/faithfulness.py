@@ -44,16 +44,15 @@ def rows(quick: bool = False) -> list[Row]:
     found = []
     for trainer in TRAINERS:
         for pair in PAIRS:
-            scores = measured(trainer, pair, quick)
-            found.append(_row(trainer, pair, scores))
+            data, tests, _ = pair_of_classes(*pair, train=EXAMPLES, test=TESTS, seed=0)
+            function = ip.training_data(trainer_of(trainer), data, tests)
+            found.append(row_of(trainer, pair, measured(function, quick)))
             print(f"faithfulness: {found[-1].what}: {found[-1].measured}", flush=True)
     return found
 
 
-def measured(trainer: str, pair: tuple[str, str], quick: bool) -> list[Score]:
-    """Return the scores of all targets."""
-    data, tests, _ = pair_of_classes(*pair, train=EXAMPLES, test=TESTS, seed=0)
-    function = ip.training_data(trainer_of(trainer), data, tests)
+def measured(function: Any, quick: bool) -> list[Score]:
+    """Return the scores of the mean over all targets, and of the first single ones."""
     m, held = (200, 100) if quick else (MASKS, HELD_OUT)
     masks = uniform(EXAMPLES, m + held, np.random.default_rng(0))
     values = np.concatenate([function(masks[i : i + 250]) for i in range(0, len(masks), 250)])
@@ -66,11 +65,12 @@ def measured(trainer: str, pair: tuple[str, str], quick: bool) -> list[Score]:
             r2[method] = r_squared(truth, predicted)
             lds[method] = float(spearmanr(truth, predicted).statistic)
         scores.append(Score(function.targets[j], r2, lds))
-        print(f"faithfulness: {trainer} {pair} {scores[-1]}", flush=True)
+        print(f"faithfulness: {function.trainer.name} {scores[-1]}", flush=True)
     return scores
 
 
-def _row(trainer: str, pair: tuple[str, str], scores: Sequence[Score]) -> Row:
+def row_of(trainer: str, pair: tuple[str, str], scores: Sequence[Score]) -> Row:
+    """Return the row of a trainer and two classes."""
     told, detail = [], {}
     for kind in ("r2", "lds"):
         held = {m: np.array([getattr(one, kind)[m] for one in scores]) for m in METHODS}
@@ -99,7 +99,7 @@ def _row(trainer: str, pair: tuple[str, str], scores: Sequence[Score]) -> Row:
     )
 
 
-def report(rows: Sequence[Row]) -> str:
+def table_of(rows: Sequence[Row]) -> str:
     """Return the table of both scores."""
     table: list[list[Any]] = []
     for row in rows:
@@ -119,6 +119,11 @@ def report(rows: Sequence[Row]) -> str:
                 ]
             )
     header = ["trainer", "classes", "score", "auto", "LASSO", "difference", "auto below on"]
+    return markdown(header, table)
+
+
+def report(rows: Sequence[Row]) -> str:
+    """Return what stands below the table of all rows."""
     return f"""## Faithfulness on retrains that no fit has seen
 
 {EXAMPLES} training pictures of two classes of CIFAR-10, as 64 numbers before the last layer of the
@@ -126,4 +131,4 @@ ResNet-20; {MASKS:,} retrains on random halves are fitted to, {HELD_OUT:,} other
 the margins of {TARGETS} test pictures, and the mean margin of {TESTS}. In brackets: the range over
 targets, and of differences a 90 % interval (bootstrap over targets).
 
-{markdown(header, table)}"""
+{table_of(rows)}"""
