@@ -27,9 +27,9 @@ def exchanged(mask: BoolArray, room: Room, trials: Trials) -> tuple[BoolArray, F
     """Return what rounds of exchanges lead to, and what each example changes there.
 
     A round measures what each example changes *at the choice*, with n trials: in or out, one at a
-    time. What another one that is kept repeats changes little there, whatever it does alone. Then
-    the worst that are kept are exchanged for the best that are not, as many at once as is better,
-    fewer where it is not. It ends where no exchange is better, or the trials are spent.
+    time. An example counts for less there where another one that is kept repeats it. Then the
+    worst that are kept are exchanged for the best that are not, as many at once as is better, fewer
+    where it is not. It ends where no exchange is better, or the trials are spent.
 
     The targets are a sample: what an example changes in their mean is shrunk by its error over
     targets, and an exchange is better only where that is more than chance (``SURE``); else the

@@ -49,12 +49,12 @@ def select(
 ) -> Selection:
     """Choose the training examples to keep, and test the choice on examples it has not seen.
 
-    The choice sees values on the targets, never inputs. It begins with the best of two sets, that
-    of the largest main effects and that of the highest prediction of the spectrum, where pairs
-    that repeat each other count once. Then retraining tells what each example changes *beside what
-    is kept*: an example whose copy is kept changes little there and goes first, one that misleads
-    goes too. The worst kept ones are exchanged for the best others while the value on the targets
-    gets better. The choice and its rivals are judged on the holdout of the value function.
+    The choice sees values on the targets, never inputs. It begins with the better of two sets, that
+    of the largest main effects and that of the highest prediction of the spectrum. Then retraining
+    tells what each example changes *beside what is kept*: where its copy is kept an example counts
+    for less, one that misleads for less than nothing. The worst kept ones are exchanged for the
+    best others while the value on the targets gets better. The choice and its rivals are judged on
+    the holdout of the value function.
 
     Parameters
     ----------
