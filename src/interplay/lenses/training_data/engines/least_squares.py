@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_void_p, py_object, pythonapi
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import cython_lapack
 
 IntArray = NDArray[np.int64]
 Array = NDArray[Any]
@@ -43,18 +44,39 @@ def positive_solve(matrix: Array, right: Array) -> Array:
     array([[1.],
            [1.]])
     """
-    factorise, substitute = _cholesky(matrix.dtype)
-    factor, failed = factorise(matrix, lower=True, clean=False, overwrite_a=True)
-    if failed:
+    factorise, substitute = _cholesky(matrix.dtype.char)
+    size, count = c_int(len(matrix)), c_int(right.shape[1])
+    factor, solution = np.asfortranarray(matrix), np.array(right, matrix.dtype, order="F")
+    where, failed = factor.ctypes.data, c_int(0)
+    factorise(b"L", byref(size), where, byref(size), byref(failed))
+    if failed.value:
         return np.full_like(right, np.nan)
-    solution: Array = substitute(factor, right, lower=True)[0]
+    to = solution.ctypes.data, byref(size), byref(failed)
+    substitute(b"L", byref(size), byref(count), where, byref(size), *to)
     return solution
 
 
 @cache
-def _cholesky(dtype: np.dtype[Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    factorise, substitute = lapack.get_lapack_funcs(("potrf", "potrs"), dtype=dtype)
-    return factorise, substitute
+def _cholesky(kind: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """LAPACK's potrf and potrs, as scipy has them for compiled code.
+
+    Called in this way they let other threads work meanwhile, which :mod:`scipy.linalg.lapack` does
+    not: two threads would take turns.
+    """
+    prefix = {"f": "s", "d": "d"}[kind]
+    pointer = pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = c_void_p, [py_object, c_char_p]
+    name = pythonapi.PyCapsule_GetName
+    name.restype, name.argtypes = c_char_p, [py_object]
+    whole, numbers = POINTER(c_int), c_void_p
+    found = []
+    for routine, takes in (
+        ("potrf", (c_char_p, whole, numbers, whole, whole)),
+        ("potrs", (c_char_p, whole, whole, numbers, whole, numbers, whole, whole)),
+    ):
+        capsule = cython_lapack.__pyx_capi__[prefix + routine]
+        found.append(CFUNCTYPE(None, *takes)(pointer(capsule, name(capsule))))
+    return found[0], found[1]
 
 
 def dual(gram: Array, right: Array, penalty: float, *, intercept: bool) -> tuple[Array, Array]:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
-from scipy.linalg import blas
 
 from interplay.errors import BadInput, unknown
 from interplay.lenses.training_data.dataset import Dataset
@@ -220,30 +219,31 @@ class BoundRidge:
         return self._predicted(found)
 
     def _grams(self, kept: BoolArray) -> list[Array]:
-        """Lower triangles of the Gram matrices of a few subsets ``(g, N)``, in Fortran order.
+        """Gram matrices of a few subsets ``(g, N)``, in Fortran order.
 
         Rows are summed by which of the subsets have them, and each of the ``2^g - 1`` sums is used
         in several: three random halves take 7/8 N rows together, where one by one they take 3/2 N.
+        numpy computes half of a product of a matrix by its own transpose, as scipy's syrk does, and
+        lets other threads work meanwhile, as scipy's does not.
         """
-        syrk = blas.get_blas_funcs("syrk", (self.x,))
         many = 2 * kept.sum(axis=1) > kept.shape[1]
         codes = (1 << np.arange(len(kept))) @ (kept ^ many[:, None])  # of what is left out of many
-        p = self.x.shape[1]
-        sums = [np.zeros((p, p), dtype=self.x.dtype, order="F") for _ in kept]
+        sums: dict[int, Array] = {}
         room = np.empty_like(self.x)  # used again: new memory costs as much as copying into it
         for code in range(1, 1 << len(kept)):
             places = np.flatnonzero(codes == code)
-            if not len(places):
-                continue
-            rows = self.x.take(places, axis=0, out=room[: len(places)], mode="clip").T
+            rows = self.x.take(places, axis=0, out=room[: len(places)], mode="clip")
+            part = (rows.T @ rows).T  # symmetric: the transpose is in Fortran order
             members = [i for i in range(len(kept)) if code >> i & 1]
-            if len(members) == 1:
-                syrk(1.0, rows, beta=1.0, c=sums[members[0]], lower=True, overwrite_c=True)
-                continue
-            part = syrk(1.0, rows, lower=True)
             for i in members:
-                sums[i] += part
-        return [self._total - part if most else part for part, most in zip(sums, many, strict=True)]
+                if i in sums:
+                    sums[i] += part
+                else:  # the last that needs it may have it
+                    sums[i] = part if i == members[-1] else part.copy(order="F")
+        return [
+            np.subtract(self._total, sums[i], out=sums[i]) if most else sums[i]
+            for i, most in enumerate(many)
+        ]
 
     def _dual(self, kept: BoolArray) -> Array:
         coefficients = np.zeros((len(kept), self.y.shape[1], len(self.x)), dtype=self.x.dtype)
