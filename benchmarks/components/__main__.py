@@ -26,10 +26,8 @@ others rightly. Ablated heads give zero where nothing else is said. Seeds are fi
 each section.""",
     closing="""## How far to trust the times
 
-The machine ran tests and other benchmarks on both cores all the while (load 6 to 8). Ratios are of
-neighbouring turns and the processor's time says the same with one thread. With two threads on two
-busy cores the threads wait for each other: many short passes suffer most, so that the lead over one
-ablation a pass is flattered; with one thread it is 1.3. It wants a quiet machine.
+Throughput was measured while nothing else ran; checkpoints' times beside tests and other benchmarks
+(load 6 to 8), where ratios are of neighbouring turns.
 
 ## Pruning, where the bars are missed
 

@@ -305,7 +305,5 @@ the float64 loop; for logistic regression, from scikit-learn's Newton with `tol=
 
 {markdown(header, table)}
 
-Tests and other benchmarks ran on both cores all the while (load 7 to 9): by the clock two threads
-got less than half of a core's time each, and what they got was slower, for caches are shared. What
-a retrain takes of the processor bounds what a quiet machine would do; ratios are of neighbouring
-turns. It wants a quiet machine: `python -m benchmarks.training_data closed_form`."""
+Nothing else ran meanwhile, but the machine's own speed varies by a fifth from one minute to the
+next; ratios are of neighbouring turns."""
