@@ -246,7 +246,8 @@ def test_several_targets_share_the_pictures() -> None:
 
 
 def test_what_repeats_over_all_targets() -> None:
-    explanation = ip.explain(value_of(PICTURES, (PICTURES[:6], LABELS[:6])), budget=300, store=None)
+    value = value_of(PICTURES, (PICTURES[:6], LABELS[:6]))
+    explanation = ip.explain(value, budget=300, method="lasso", store=None)
     seen = together(explanation)
     assert seen.attached(explanation).subject["together"]["sentence"] == seen.sentence
     found = explanation.to_dict()

@@ -20,7 +20,7 @@ def read_bytes(path: Path, count: int = -1) -> bytes:
         with path.open("rb") as file:
             content = file.read(count)
     except OSError as error:
-        raise BadInput(f"the recording {path} cannot be read: {error.strerror}") from error
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
     if content[:1] == b"\x80" and content[1:2] in b"\x02\x03\x04\x05":
         raise BadInput(
             f"{path} is a pickle, which is never read, for it can run any code: save masks and "
