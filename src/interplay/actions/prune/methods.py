@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from interplay.actions.explained import Explained
 from interplay.actions.prune.choose import Room, by_lasso, by_program, draws_of
 from interplay.actions.prune.gradients import gate_gradients
-from interplay.actions.prune.pruning import Choice, Contest, differences, interval
+from interplay.actions.prune.pruning import Choice, Contest, differences
 from interplay.actions.prune.scores import Prunable, Scores
 from interplay.actions.prune.search import DIGITS, best_first, searched
 from interplay.errors import BadInput, BudgetExceeded
@@ -43,10 +44,7 @@ class Judge:
         self,
         method: str,
         mask: BoolArray,
-        *,
-        predicted: float | None = None,
-        proved: bool = False,
-        tried: int = 0,
+        **told: Any,
     ) -> Choice | None:
         """Return a choice with its measured values; None where the budget does not reach."""
         each = self.scores.by_prompt(self.test, mask[None])
@@ -54,17 +52,7 @@ class Judge:
         if each is None or train is None:
             return None
         own = each[0, :, self.places[0]]
-        return Choice(
-            method,
-            tuple(np.flatnonzero(mask).tolist()),
-            predicted,
-            proved,
-            float(train[0, 0]),
-            float(own.mean()),
-            *interval(own, self.seed),
-            tried,
-            tuple(own.tolist()),
-        )
+        return Choice.of(method, mask, float(train[0, 0]), own, self.seed, **told)
 
 
 class Chooser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -62,6 +62,32 @@ class Choice:
     high: float | None
     tried: int
     each: tuple[float, ...] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        mask: BoolArray,
+        train: float,
+        each: FloatArray,
+        seed: int,
+        *,
+        predicted: float | None = None,
+        proved: bool = False,
+        tried: int = 0,
+    ) -> Self:
+        """Return the choice of a mask, from its value on train and each value on test prompts."""
+        return cls(
+            method,
+            tuple(np.flatnonzero(mask).tolist()),
+            predicted,
+            proved,
+            train,
+            float(each.mean()),
+            *interval(each, seed),
+            tried,
+            tuple(each.tolist()),
+        )
 
 
 @dataclass(frozen=True)

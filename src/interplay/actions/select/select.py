@@ -209,26 +209,14 @@ class _Judge:
         self,
         method: str,
         mask: BoolArray,
-        *,
-        predicted: float | None = None,
-        proved: bool = False,
-        tried: int = 0,
+        **told: Any,
     ) -> Choice | None:
         """Return a choice with its measured values; None where the budget does not reach."""
         each, train = self.each(mask[None]), self.on_targets(mask[None])
         if each is None or train is None:
             return None
-        return Choice(
-            method,
-            tuple(np.flatnonzero(mask).tolist()),
-            predicted,
-            proved,
-            float(self.sign * train[0, 0]),
-            float(each[0].mean()),
-            *interval(each[0], self.seed),
-            tried,
-            tuple(each[0].tolist()),
-        )
+        value = float(self.sign * train[0, 0])
+        return Choice.of(method, mask, value, each[0], self.seed, **told)
 
 
 class _Chooser:
