@@ -43,8 +43,8 @@ def test_every_dependency_has_its_reason() -> None:
         "numpy", "scipy", "scikit-learn", "threadpoolctl", "rich", "jinja2", "cyclopts",
     }  # fmt: skip
     assert set(project["optional-dependencies"]) == {
-        "hf", "image", "tabular", "plots", "parquet", "lightgbm", "api", "ray", "view", "dev",
-        "all",
+        "hf", "image", "tabular", "plots", "parquet", "lightgbm", "api", "ray", "view",
+        "interop", "dev", "all",
     }  # fmt: skip
     start = text.index("dependencies = [")
     block = text[start : text.index("\n]", start)].splitlines()[1:]
