@@ -319,6 +319,32 @@ def rank_correlation(values: FloatArray, predicted: FloatArray) -> float:
     return float(np.clip(np.corrcoef(ranks)[0, 1], -1.0, 1.0))
 
 
+def q_values(p: FloatArray, looked_at: int) -> FloatArray:
+    """Return the share of chance finds among those that are at least as clear as each.
+
+    The step-up rule of Benjamini and Hochberg (1995).
+
+    Parameters
+    ----------
+    p
+        float ``(k,)``: two-sided p values.
+    looked_at
+        how many there were to look at; those beyond k count with p = 1.
+
+    Returns
+    -------
+    float64 ``(k,)``.
+
+    >>> q_values(np.array([0.5, 0.01, 0.02]), 4).round(3).tolist()
+    [0.667, 0.04, 0.04]
+    """
+    order = np.argsort(p, kind="stable")
+    steps = p[order] * (max(looked_at, len(p)) / np.arange(1, len(p) + 1))
+    q = np.empty(len(p))
+    q[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return q
+
+
 def lds(values: FloatArray, predicted: FloatArray) -> DatamodelingScore:
     """Return the linear datamodeling score of predictions of subsets that they have not seen.
 

@@ -26,7 +26,7 @@ from scipy.special import stdtr, stdtrit
 
 from interplay.errors import BadInput, MissingExtra, unknown
 from interplay.explanation import Explanation
-from interplay.metrics import LEVEL
+from interplay.metrics import LEVEL, q_values
 from interplay.report.numbers import Scale, count
 from interplay.value_function import bare
 
@@ -445,18 +445,15 @@ def _looked_at(inputs: Sequence[_Input], order: int, min_inputs: int) -> int:
 
 
 def _with_q(rows: Sequence[Shared], looked_at: Mapping[int, int]) -> list[Shared]:
-    """Return the rows with their q values: Benjamini and Hochberg's step-up rule, order by order.
+    """Return the rows with their q values, order by order.
 
     Sets of labels that no explanation has a term for were looked at too, and count with p = 1.
     """
     out: list[Shared] = []
     for order, family in looked_at.items():
-        ranked = sorted((row for row in rows if row.order == order), key=lambda row: row.p)
-        q = 1.0
-        for rank in range(len(ranked), 0, -1):
-            row = ranked[rank - 1]
-            q = min(q, row.p * max(family, len(ranked)) / rank)
-            out.append(replace(row, q=q))
+        mine = [row for row in rows if row.order == order]
+        found = q_values(np.array([row.p for row in mine]), family).tolist()
+        out += [replace(row, q=q) for row, q in zip(mine, found, strict=True)]
     return out
 
 
