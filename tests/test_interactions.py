@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput
 from interplay.interactions import Z_90, Interaction, Interactions
 from interplay.spectrum import Spectrum
 
@@ -65,7 +63,7 @@ def test_influence_has_no_constant():
     table = Spectrum({(): 1.0, (0,): 2.0}, 2, errors={(): 1.0, (0,): 2.0}).interactions("influence")
     assert dict(table) == {(0,): 4.0}
     assert table[1] == 0.0
-    with pytest.raises(KeyError, match="influence is not defined for the empty set"):
+    with pytest.raises(KeyError, match="influence has no value for the empty set"):
         table[()]
     low, high = table.interval(0) or (None, None)
     assert low == 0.0
@@ -113,27 +111,3 @@ def test_interaction_to_dict():
         "high": None,
         "share": 1.0,
     }
-
-
-def test_dataframe_columns(table: Interactions, monkeypatch: pytest.MonkeyPatch):
-    """What pandas is given, in an environment that has no pandas."""
-    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))
-    frame = table.to_dataframe()
-    columns = ["features", "names", "order", "value", "low", "high", "sign_probability"]
-    assert list(frame) == columns
-    assert frame["names"][3] == ("not", "so")
-    assert frame["order"] == [0, 1, 1, 2, 2]
-    assert frame["low"][3] == pytest.approx(0.5 - 0.3 * Z_90)
-
-
-def test_dataframe(table: Interactions):
-    pandas = pytest.importorskip("pandas")
-    frame = table.to_dataframe()
-    assert isinstance(frame, pandas.DataFrame)
-    assert frame["value"].tolist() == [9.0, 1.0, -2.0, 0.5, -2.0]
-
-
-def test_without_pandas(table: Interactions, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtra, match='the package "pandas", which is not installed'):
-        table.to_dataframe()
