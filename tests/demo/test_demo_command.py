@@ -65,8 +65,8 @@ def test_it_writes_a_report(first: DemoRun) -> None:
     assert told.endswith("wrote report.html\n")
     page = (folder / "report.html").read_text("utf-8")
     assert "interplay demo --short" in page
-    links = json.loads(re.search(r'class="links">(.*?)</script>', page)[1])
-    assert links["noun"] == "word"
+    (data,) = json.loads(re.search(r'class="data">(.*?)</script>', page)[1])
+    assert data["noun"] == "word"
     assert not (folder / "report-long.html").exists()
 
 

@@ -198,7 +198,7 @@ def test_a_run_with_several_targets_has_a_page_with_all_of_them(content: dict[st
     alone = {**content, "inputs": [{"id": "two", "run": run}], "aggregated": []}
     document = collection.render(alone)
     page = Page(document)
-    assert "interplay-targets" in [a.get("class") for _, a in page.tags]
+    assert "targets" in [a.get("class") for tag, a in page.tags if tag == "nav"]
     assert "logit:positive, prob:other" in page.text
     assert 'class="mark do-not-trust"' in document, "the least trusted target tells"
     assert "different targets" not in page.text, "each input has them all"

@@ -52,20 +52,21 @@ def test_the_picture_and_its_regions() -> None:
     summary = image_summary()
     document = html.render(summary)
     page = Page(document)
-    (picture,) = [values for tag, values in page.tags if tag == "image"]
-    assert picture["href"] == summary["subject"]["picture"]
-    assert (picture["width"], picture["height"]) == ("40", "30")
+    (host,) = [values for _, values in page.tags if values.get("class") == "interplay-report"]
+    assert host["style"] == f"--picture:url({summary['subject']['picture']})", "there once"
+    (frame,) = [v for tag, v in page.tags if tag == "svg" and v.get("aria-label") == "The image"]
+    assert frame["viewbox"] == "0 0 40 30"
     found = shapes(page)
     assert [shape["data-i"] for shape in found] == list("012345")
     assert found[0]["d"] == "M0 0L14 0L14 15L0 15Z"
-    assert [shape["data-name"] for shape in found] == summary["features"]
+    assert json.loads(page.scripts[0])[0]["names"] == summary["features"]
     assert found[0]["class"] == "r d6", "the strongest shade of what lowers it"
     assert found[5]["class"] == "r u6"
     assert re.fullmatch(r"row 1, column 1: −1\.0+", str(found[0]["aria-label"]))
     assert [shape["tabindex"] for shape in found] == ["0", *["-1"] * 5]
     assert "img-src data:" in document
     assert "What each region does by itself" in page.text
-    assert "Point at a row to find its regions in the image" in page.text
+    assert "Point at one to find its regions in the image" in page.text
     assert "patches:2x3" in page.text
 
 
@@ -74,9 +75,9 @@ def test_words_of_a_caption_stand_below() -> None:
     assert CAPTION in page.text
     words = {i: word for i, word in page.words.items() if i >= 6}
     assert words == {6: "a", 7: "dog,", 8: "catching", 9: "a", 10: "ball"}
-    links = json.loads(page.scripts[0])
-    assert len(links["effects"]) == 11
-    assert links["noun"] == "feature"
+    (data,) = json.loads(page.scripts[0])
+    assert len(data["effects"]) == 11
+    assert data["noun"] == "feature"
     tabs = [values["tabindex"] for _, values in page.tags if values.get("role") == "option"]
     assert tabs.count("0") == 1, "one stop for the tab key"
 

@@ -192,7 +192,7 @@ def test_pairs_repeat_or_reinforce(summary: dict[str, Any]) -> None:
     assert examples.synergistic[0].reading == "redundant"
     assert not examples.is_measured
     document = html.render(summary)
-    redundant = document[document.index('id="redundant"') :]
+    redundant = document[document.index('id="redundant-0"') :]
     assert re.search(r'<tr data-f="0 3" class="down', redundant[: redundant.index("</section>")])
     assert "measured</th>" not in document
 

@@ -64,10 +64,8 @@ class Entry:
     def page(self) -> str:
         """The report of this input, without the style and the script that all pages share."""
         assert self.run is not None
-        fragment = html.fragment(_shortened(self.run.summary, PAGE_TERMS))
-        for shared in ("report.css", "report.js"):
-            fragment = fragment.replace(str(html._source(shared)), "")
-        return fragment
+        summary = _shortened(self.run.summary, PAGE_TERMS)
+        return html.fragment(summary, shared=False, what_if=False)
 
 
 @dataclass(frozen=True)
@@ -339,8 +337,8 @@ def render(content: Mapping[str, Any]) -> str:
             listed=LISTED,
             page_terms=PAGE_TERMS,
             percent=percent,
-            report_css=html._source("report.css"),
-            report_js=html._source("report.js"),
+            report_css=html.style(),
+            report_js=html.script(),
             css=html._source("collection.css"),
             js=html._source("collection.js"),
         )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interplay.errors import BadInput
-from interplay.report.numbers import Scale, percent
+from interplay.report.numbers import percent
+from interplay.report.page_data import answers, page_data
 from interplay.report.reading import LEVELS, Reading, Row
 
 if TYPE_CHECKING:
@@ -25,6 +28,11 @@ SUBJECTS = {
     "callable": "subject_callable.html",
 }
 """How the features themselves are drawn, by the kind of subject: one template for each."""
+
+SCRIPTS = tuple(
+    f"js/{name}.js"
+    for name in ("numbers", "terms", "subject", "what_if", "table", "pictures", "open")
+)
 
 LISTED = 20
 """Interactions that are listed at once; the others are a click away."""
@@ -54,15 +62,25 @@ def render(summary: Mapping[str, Any]) -> str:
     """
     run = Reading(summary)
     verdict = summary["trust"]["verdict"]
-    return _template("page.html").render(run=run, verdict=verdict, body=_body(summary))
+    body = _report(summary, shared=True, what_if=True)
+    return _template("page.html").render(run=run, verdict=verdict, body=body)
 
 
-def fragment(summary: Mapping[str, Any]) -> str:
+def fragment(summary: Mapping[str, Any], *, shared: bool = True, what_if: bool = True) -> str:
     """Return the same report as a piece of HTML that a notebook or another page can take in.
 
     It lives in a shadow root: no style passes in or out.
+
+    Parameters
+    ----------
+    summary
+        see :func:`render`
+    shared
+        with the style sheet and the script; a page of many reports has them once
+    what_if
+        with the series behind it, so that features can be switched off in the page
     """
-    return str(_body(summary))
+    return str(_report(summary, shared=shared, what_if=what_if))
 
 
 def write(summary: Mapping[str, Any], path: str | Path) -> Path:
@@ -86,85 +104,113 @@ def write(summary: Mapping[str, Any], path: str | Path) -> Path:
 
 
 class _Axis:
-    """The common axis of the interval bars, 0 to ``WIDTH`` units wide, with zero always on it."""
+    """The common axis of the interval bars, in percent of their width, with zero always on it."""
 
-    WIDTH = 180.0
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
-
-    @classmethod
-    def around(cls, rows: list[Row]) -> _Axis:
+    def __init__(self, rows: list[Row]) -> None:
         ends = [0.0]
         for row in rows:
             ends += [end for end in (row.low, row.value, row.high) if end is not None]
         low, high = min(ends), max(ends)
         room = 0.04 * (high - low) or 1.0
-        return cls(low - room, high + room)
+        self.low, self.high = low - room, high + room
 
     def at(self, value: float) -> str:
-        place = self.WIDTH * (value - self.low) / (self.high - self.low)
-        return f"{min(max(place, 0.0), self.WIDTH):.1f}"
+        place = 100 * (value - self.low) / (self.high - self.low)
+        return f"{min(max(place, 0.0), 100.0):.2f}%"
 
 
-def _links(reading: Reading) -> dict[str, Any]:
-    """What the script needs to light a word's partners: only what the page does not already say."""
-    rows = reading.together
-    scale = Scale.of(row.value for row in rows)
-    return {
-        "terms": [
-            {
-                "f": row.features,
-                "words": row.words,
-                "value": row.signed,
-                "interval": row.interval,
-                "weight": round(abs(row.value) / scale.largest, 3) if scale.largest else 0,
-                "raises": row.value > 0,
-            }
-            for row in rows
-        ],
-        "effects": [reading.scale.signed(effect) for effect in reading.main_effects],
-        "noun": reading.noun,
-    }
+@dataclass(frozen=True)
+class _Point:
+    """R² after so many calls, and where it stands in the drawing."""
+
+    calls: int
+    words: str
+    x: str
+    y: str
+    low: str
+    high: str
 
 
-def _body(summary: Mapping[str, Any]) -> Markup:
+def _curve(run: Reading) -> list[_Point]:
+    """The points of faithfulness against calls; none where fewer than two are known."""
+    points = run.convergence
+    if len(points) < 2:
+        return []
+    first, last = points[0][0], points[-1][0]
+
+    def y(share: float) -> str:
+        return f"{96 - 88 * min(max(share, 0.0), 1.0):.1f}"
+
+    return [
+        _Point(
+            calls,
+            f"{calls:,} calls {value:.2f}" + (f" ({low:.2f} to {high:.2f})" if low > -1 else ""),
+            f"{30 + 250 * math.log(calls / first) / math.log(last / first):.1f}",
+            *map(y, (value, low, high)),
+        )
+        for calls, value, low, high in points
+    ]
+
+
+def _report(summary: Mapping[str, Any], *, shared: bool, what_if: bool) -> Markup:
     """The report of each target; of several, with a switch between them."""
     from markupsafe import Markup
 
-    readings = Reading.each(summary)
-    if len(readings) == 1:
-        return Markup(_report(readings[0], _inherited(readings[0])))
-    bodies = [(reading, Markup(_report(reading, None))) for reading in readings[:TARGETS]]
-    left_out = len(readings) - len(bodies)
-    # the pictures of a training set are there once, for all targets
+    runs = Reading.each(summary)
+    shown = runs[:TARGETS]
     return Markup(
-        _template("targets.html").render(
-            targets=bodies, left_out=left_out, inherited=_inherited(readings[0])
+        _template("report.html").render(
+            runs=shown,
+            bodies=[_target(run, what_if=what_if and answers(run)) for run in shown],
+            data=[page_data(run, what_if=what_if and answers(run)) for run in shown],
+            left_out=len(runs) - len(shown),
+            inherited=_inherited(runs[0]),
+            shared=shared,
+            # Markup, or the style sheet and the script would be escaped as if they were text.
+            css=style(),
+            js=script(),
         )
     )
 
 
-def _inherited(reading: Reading) -> str | None:
-    """Style that all below inherits, through shadow roots too."""
-    examples = reading.examples
+def _inherited(run: Reading) -> str | None:
+    """Style that all below inherits, through the shadow root too: the pictures, once for all."""
+    if run.drawing is not None:
+        return f"--picture:url({run.drawing.address})"
+    examples = run.examples
     return None if examples is None or examples.sheet is None else examples.sheet.style
 
 
-def _report(reading: Reading, inherited: str | None) -> str:
-    return _template("report.html").render(
-        run=reading,
-        inherited=inherited,
-        subject_template=SUBJECTS[reading.kind],
-        axis=_Axis.around(reading.together),
-        listed=LISTED,
-        levels=LEVELS,
-        percent=percent,
-        links=_links(reading),
-        # Markup, or the style sheet and the script would be escaped as if they were text.
-        css=_source("report.css"),
-        js=_source("report.js"),
+def _target(run: Reading, *, what_if: bool) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(
+        _template("target.html").render(
+            run=run,
+            what_if=what_if,
+            subject_template=SUBJECTS[run.kind],
+            axis=_Axis(run.together),
+            curve=_curve(run),
+            listed=LISTED,
+            levels=LEVELS,
+            no_interval=run.no_interval,
+            percent=percent,
+        )
     )
+
+
+@cache
+def style() -> Markup:
+    """Return the style sheet of a report."""
+    return _source("report.css")
+
+
+@cache
+def script() -> Markup:
+    """Return the script of a report: a function that opens the first one that is not open yet."""
+    from markupsafe import Markup
+
+    return Markup("\n").join((Markup("(() => {"), *map(_source, SCRIPTS), Markup("})();")))
 
 
 def _template(name: str) -> Template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections import Counter
@@ -10,16 +11,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from interplay.errors import BadInput
 from interplay.report.drawing import Drawing, drawing
 from interplay.report.examples import ExamplesDrawing, examples_drawing
 from interplay.report.network import NetworkDrawing, network_drawing
 from interplay.report.numbers import Scale, count, duration, elide, percent
+from interplay.spectrum import Spectrum
 from interplay.value_function import bare
 
 FORMAT = "interplay.run"
 LEVELS = 6
 """Shades on either side of nothing."""
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,24 @@ class Row:
         return len(self.features)
 
     @property
+    def half(self) -> float | None:
+        """Half the width of the interval; None where there is none."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+    @property
     def words(self) -> str:
         """The phrase as plain text; long names keep their two ends."""
         return "".join(part.gap + elide(part.name, 60) for part in self.parts)
+
+    @property
+    def numbered(self) -> str:
+        """The same, with a small number at names that several features have: ``not₂ … bad``."""
+        return "".join(
+            part.gap
+            + elide(part.name, 60)
+            + (str(part.occurrence).translate(_LOWERED) if part.occurrence else "")
+            for part in self.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -288,6 +309,17 @@ class Reading:
         return float(value), low, high
 
     @property
+    def convergence(self) -> list[tuple[int, float, float, float]]:
+        """Calls, and R² with its interval after so many; empty where nobody measured it."""
+        found = []
+        for point in self.found.get("convergence") or []:
+            value, low, high = (point.get(key) for key in ("value", "low", "high"))
+            if value is not None and math.isfinite(value):
+                low, high = (-math.inf if low is None else low), (1.0 if high is None else high)
+                found.append((int(point["calls"]), float(value), float(low), float(high)))
+        return found
+
+    @property
     def evidence(self) -> str:
         """The faithfulness and its interval, in words."""
         law = self.found["faithfulness"]["distribution"]
@@ -306,6 +338,39 @@ class Reading:
             f"R² on masks that the fit has not seen: {value:.2f}, "
             f"90 % interval {low_end} to {high:.2f} ({law} masks)."
         )
+
+    # ---- the series behind it
+
+    @cached_property
+    def spectrum(self) -> Spectrum | None:
+        """The series; None where the summary does not hold it."""
+        stored = self.found.get("spectrum")
+        return Spectrum.from_dict(stored, source="the run") if stored else None
+
+    @property
+    def draws(self) -> tuple[NDArray[np.int8] | None, float]:
+        """Deviations of the coefficients, ``(count, t)``, and the step of their standard errors.
+
+        See :mod:`interplay.explanation`; None where the run has none.
+        """
+        stored = self.found.get("draws")
+        if not stored or self.spectrum is None:
+            return None, 1.0
+        steps = np.frombuffer(base64.b64decode(stored["data"]), np.int8)
+        return steps.reshape(int(stored["count"]), len(self.spectrum)), float(stored["scale"])
+
+    @property
+    def residual(self) -> float | None:
+        """How far the model strays from the spectrum, as a standard deviation over random masks.
+
+        What R² leaves of the variance of the values, which is that of the spectrum over R².
+        """
+        if self.spectrum is None or self.faithfulness is None:
+            return None
+        share = self.faithfulness[0]
+        if not 0 < share < 1:
+            return None
+        return math.sqrt(self.spectrum.variance * (1 - share) / share)
 
     # ---- single features
 
@@ -356,6 +421,12 @@ class Reading:
     def together(self) -> list[Row]:
         """The interactions: listed terms of two features or more that do not round to nothing."""
         return [row for row in self.rows if row.order >= 2 and re.search("[1-9]", row.signed)]
+
+    @property
+    def no_interval(self) -> str:
+        """What stands where an interval would."""
+        exact = self.found["faithfulness"]["distribution"] == "exact"
+        return "exact" if exact else "no error bar"
 
     @property
     def nothing_together(self) -> str:
