@@ -148,6 +148,50 @@ class Spectrum:
             standard_errors=np.zeros(len(rows)),
         )
 
+    @classmethod
+    def from_interactions(cls, table: Interactions) -> Spectrum:
+        """Return the series whose Fourier, Moebius or FBII values a table holds.
+
+        Of Fourier these are the coefficients. Moebius and FBII are sums of products of features,
+        ``f(S) = sum over T ⊆ S of a(T)``, and as a series
+        ``F(R) = (-1) ** |R| * sum over T ⊇ R of 2 ** -|T| * a(T)``. What the table lacks counts as
+        0: a Moebius table needs all orders, one of FBII gives the part of the series up to its own.
+        Standard errors are known for Fourier and for exact tables; the others' are correlated.
+
+        Raises
+        ------
+        BadInput
+            if the table holds another index, or sets that are too large to be taken apart.
+
+        >>> spectrum = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2)
+        >>> Spectrum.from_interactions(spectrum.interactions("Moebius")).terms
+        {(): 1.0, (0,): -0.5, (0, 1): 0.25}
+        """
+        if table.index not in ("Fourier", "Moebius", "FBII"):
+            raise BadInput(
+                f"a series is made of the index Fourier, Moebius or FBII; this table holds "
+                f"{table.index}: take one of these of the same game"
+            )
+        packed = pack_terms(list(table), table.n)
+        values = np.array(list(table.values()), dtype=np.float64)
+        errors = None
+        if table.index != "Fourier":
+            # as if 2 ** -|T| a(T) were a series: its Moebius values are those of this one, times
+            # 2 ** |R|; powers of two lose nothing
+            scaled = np.ldexp(values, -orders(packed))
+            terms, sums, _ = convert(packed, scaled, None, "Moebius", table.n)
+            packed = pack_terms(terms, table.n)
+            values = np.ldexp(sums, -orders(packed))
+            present = values != 0.0
+            packed, values = packed[present], values[present]
+        elif table.errors is not None:
+            errors = np.array([table.errors.get(term, 0.0) for term in table])
+        if table.is_exact:
+            errors = np.zeros(len(packed))
+        return cls.from_packed(
+            packed, values, table.n, features=table.features, standard_errors=errors
+        )
+
     def _set(
         self,
         packed: PackedArray,

@@ -198,10 +198,10 @@ class Interactions(Mapping[Term, float]):
         """Return a pandas DataFrame, one row per set; :meth:`from_dataframe` is its inverse.
 
         Rows are the empty set (where it has a value), every single feature, and all other sets that
-        are stored. Columns: ``interaction_index`` and
-        ``max_order`` (of the table), ``order`` (of the set),
-        ``features`` and ``names`` (tuples), ``value``, ``error`` (standard error), ``low``,
-        ``high`` (90 %), ``sign_probability``; the last four are NaN where errors are unknown.
+        are stored. Columns: ``interaction_index`` and ``max_order`` (of the table), ``order`` (of
+        the set), ``features`` and ``names`` (tuples), ``value``, ``error`` (standard error),
+        ``low``, ``high`` (90 %), ``sign_probability``; the last four are NaN where errors are
+        unknown.
 
         Raises
         ------
@@ -334,8 +334,8 @@ class Interactions(Mapping[Term, float]):
 
         Of SV, ``values`` is float64 ``(n,)``, and ``base_values`` plus their sum is the series at
         the full mask. Of k-SII of order 2, ``values`` are shap's interaction values, float64
-        ``(n, n)``: main effects on the diagonal, half of each pair in either triangle. Row sums are
-        the Shapley values where nothing above order 2 is in the series.
+        ``(n, n)``: main effects on the diagonal, half of each pair in either triangle; row sums are
+        the Shapley values.
 
         Parameters
         ----------
