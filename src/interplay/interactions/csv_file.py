@@ -1,7 +1,8 @@
 """Tables of interactions as CSV: for spreadsheets, and back without loss.
 
 UTF-8, commas, a line of column names. ``features`` holds indices with spaces between them, none for
-the empty set; ``names`` their names, with " × " between them.
+the empty set; ``names`` their names, with " × " between them. Lines end in CR LF (RFC 4180; with
+another end, Python's writer would leave a carriage return in a name without quotes).
 
 Names may come from texts that nobody has vetted, and a spreadsheet takes a cell that begins with
 ``=``, ``+``, ``-``, ``@``, a tab or a line end for a formula. Such a name is written with an
@@ -13,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def to_csv(table: Interactions, path: str | Path) -> Path:
     """Write a CSV file: see :meth:`Interactions.to_csv`."""
     path = Path(path)
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for one in records(table):
         term, names, *numbers = one
@@ -69,7 +71,13 @@ def to_csv(table: Interactions, path: str | Path) -> Path:
     return path
 
 
-def from_csv(path: str | Path) -> Interactions:
+def from_csv(
+    path: str | Path,
+    *,
+    index: str | None = None,
+    order: int | None = None,
+    features: Sequence[str] | None = None,
+) -> Interactions:
     """Return the table that a file holds: see :meth:`Interactions.from_csv`."""
     path = Path(path)
     rows, told = [], dict[str, str]()
@@ -84,16 +92,12 @@ def from_csv(path: str | Path) -> Interactions:
                     f"{where}: {column} is {here!r}; in the lines before it is {told[column]!r}. "
                     "A file holds one index"
                 )
-    order = told.get("max_order", "")
-    if order and not order.isdecimal():
-        raise BadInput(f"{path}: max_order must be a whole number; got {order!r}")
-    return assemble(
-        rows,
-        str(path),
-        index=unguarded(told.get("interaction_index", "")) or None,
-        order=int(order) if order else None,
-        features=None,
-    )
+    if order is None and (given := told.get("max_order", "")):
+        if not given.isdecimal():
+            raise BadInput(f"{path}: max_order must be a whole number; got {given!r}")
+        order = int(given)
+    index = index or unguarded(told.get("interaction_index", "")) or None
+    return assemble(rows, str(path), index=index, order=order, features=features)
 
 
 def _lines(path: Path) -> list[tuple[str, dict[str, str]]]:

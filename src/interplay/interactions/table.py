@@ -271,8 +271,22 @@ class Interactions(Mapping[Term, float]):
         return csv_file.to_csv(self, path)
 
     @classmethod
-    def from_csv(cls, path: str | Path) -> Interactions:
-        """Return the table in a file that :meth:`to_csv` wrote.
+    def from_csv(
+        cls,
+        path: str | Path,
+        *,
+        index: str | None = None,
+        order: int | None = None,
+        features: Sequence[str] | None = None,
+    ) -> Interactions:
+        """Return the table in a file that :meth:`to_csv` wrote, or in one like it.
+
+        Parameters
+        ----------
+        path
+            The columns ``features`` (indices with spaces between them) and ``value`` are needed.
+        index, order, features
+            What the file does not say: see :meth:`from_dataframe`.
 
         Raises
         ------
@@ -281,7 +295,7 @@ class Interactions(Mapping[Term, float]):
         """
         from interplay.interactions import csv_file
 
-        return csv_file.from_csv(path)
+        return csv_file.from_csv(path, index=index, order=order, features=features)
 
     def to_shapiq(self, *, budget: int | None = None) -> Any:
         """Return a ``shapiq.InteractionValues``; :meth:`from_shapiq` is its inverse.
