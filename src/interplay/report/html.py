@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -181,6 +182,12 @@ def _inherited(run: Reading) -> str | None:
     return None if examples is None or examples.sheet is None else examples.sheet.style
 
 
+def _residual(run: Reading) -> str | None:
+    """How far the model strays from the spectrum, in words; None where that rounds to nothing."""
+    words = "" if run.residual is None else run.scale.plain(run.residual)
+    return words if re.search("[1-9]", words) else None
+
+
 def _target(run: Reading, *, what_if: bool) -> Markup:
     from markupsafe import Markup
 
@@ -188,6 +195,7 @@ def _target(run: Reading, *, what_if: bool) -> Markup:
         _template("target.html").render(
             run=run,
             what_if=what_if,
+            residual=_residual(run),
             subject_template=SUBJECTS[run.kind],
             axis=_Axis(run.together),
             curve=_curve(run),

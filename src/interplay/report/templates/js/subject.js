@@ -70,8 +70,8 @@ function subjectOf(run) {
       // across layers the curve hangs between the rows, within one it stands above it
       if (grid && Math.abs(bend) > 4) d = `M${x} ${y + half(i, bend)}C${x} ${y + bend} ${u} ${v - bend} ${u} ${v + half(j, -bend)}`;
       if (picture) d = `M${x} ${y}Q${(x + u) / 2 + (v - y) / 6} ${(y + v) / 2 - (u - x) / 6} ${u} ${v}`;
-      const width = 1.2 + 3 * term.weight;
-      if (picture) svg.append(drawn("path", { d, class: "halo", "stroke-width": width + 3 }));
+      const width = (picture ? 2.2 : 1.2) + 3 * term.weight;
+      if (picture) svg.append(drawn("path", { d, class: "halo", "stroke-width": width + 2 }));
       svg.append(drawn("path", { d, class: term.raises ? "up" : "down", "stroke-width": width }));
     }
     stage.parentElement.append(svg);

@@ -49,9 +49,9 @@ function whatIf(run, subject) {
     value.textContent = scale.plain(total);
     value.dataset.value = total; // the whole number, for whoever reads it by a script
     const interval = said.querySelector(".spread");
-    interval.hidden = half === null;
     if (half !== null) {
-      interval.textContent = `90 % ${scale.plain(total - half)} to ${scale.plain(total + half)}`;
+      const [low, high] = [scale.plain(total - half), scale.plain(total + half)];
+      interval.textContent = low === high ? "" : `90 % ${low} to ${high}`;
       interval.dataset.spread = spread;
     }
     const n = data.effects.length;
@@ -88,7 +88,7 @@ function whatIf(run, subject) {
     toggle.setAttribute("aria-pressed", String(subject.switching));
     bar.classList.toggle("on", subject.switching);
     main.querySelector(".subject").classList.toggle("switching", subject.switching);
-    bar.querySelector(".room").hidden = !subject.switching;
+    for (const part of bar.querySelectorAll(".room")) part.hidden = !subject.switching;
     if (!subject.switching) off.clear();
     data.effects.forEach((_, i) => {
       subject.units[i].classList.toggle("off", off.has(i));
