@@ -78,9 +78,9 @@ def test_runs_are_saved_as_json(explanation: ip.Explanation, tmp_path: Path) -> 
         ("{", r"cannot be read as JSON"),
         ("[1]", r'lacks "format": "interplay\.run"'),
         ('{"format": "interplay.run", "version": 99}', r"version 99.*Install a newer"),
-        ('{"format": "interplay.run", "version": 1}', r"version 1 .*Run the explanation again"),
-        ('{"format": "interplay.run", "version": 3}', r"is damaged: it has no targets"),
-        ('{"format": "interplay.run", "version": 3, "targets": [1]}', r"is damaged: KeyError"),
+        ('{"format": "interplay.run", "version": 4}', r"is damaged: no entry 'targets'"),
+        ('{"format": "interplay.run", "version": 4, "targets": []}', r"damaged: it has no targets"),
+        ('{"format": "interplay.run", "version": 4, "targets": [1]}', r"is damaged: KeyError: .features"),
     ],
 )
 def test_a_damaged_run_file_is_named(tmp_path: Path, text: str | None, message: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -24,10 +24,10 @@ from interplay.evaluate import (
     parse_budget,
 )
 from interplay.explanation import Cost, Explanation, describe
-from interplay.recording import Recording
+from interplay.metrics import Estimate
 from interplay.refine import Nested, first_method
 from interplay.rounds import Plan, Sampling, Stability, check_design
-from interplay.surrogates import Surrogate, fit
+from interplay.surrogates import fit_recording
 from interplay.value_function import feature_names, subject_of
 
 
@@ -156,6 +156,7 @@ def _one_pass(
     if plan.sentence:
         tell(Planned(plan.sentence))
     stability, fit_seconds = Stability(), 0.0
+    rounds: dict[int, dict[str, Estimate]] = {}
     with nullcontext(None) if store is None else Store(Path(store)) as opened:
         sampling = Sampling(value_function, names, plan, opened, fingerprint, stop, on_event)
         for evaluations in sampling.rounds():
@@ -164,6 +165,9 @@ def _one_pass(
             surrogates = fit_recording(evaluations, method=method, seed=seed)
             fit_seconds += time.perf_counter() - began
             sampling.surrogates = surrogates
+            rounds[sampling.meter.calls] = {
+                target: fitted.faithfulness for target, fitted in surrogates.items()
+            }
             sampling.stable = plan.budget.auto and stability.after(surrogates)
     paid = sampling.evaluation
     found = describe(
@@ -185,24 +189,9 @@ def _one_pass(
         replicates=replicates,
         stopped=sampling.stopped,
         notes=sampling.notes,
+        rounds=rounds,
     )
     return found, sampling.meter
-
-
-def fit_recording(evaluations: Recording, *, method: str, seed: int) -> Mapping[str, Surrogate]:
-    """Fit every target of a recording: surrogates by target."""
-    targets = evaluations.targets or ("value",)
-    fitted = fit(
-        evaluations.masks,
-        evaluations.values,
-        method=method,
-        features=evaluations.features,
-        targets=targets,
-        noise_var=evaluations.noise_var,
-        design=evaluations,
-        seed=seed,
-    )
-    return fitted if isinstance(fitted, Mapping) else {targets[0]: fitted}
 
 
 def _names(

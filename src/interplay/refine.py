@@ -234,7 +234,8 @@ class Nested:
             "first_pass": first.config["first_pass"],
         }
         notes = (*first.run_notes, *second.run_notes)
-        return replace(second, cost=cost, config=config, run_notes=notes)
+        findings = tuple(found.after(one.calls + one.reused) for found in second.findings)
+        return replace(second, findings=findings, cost=cost, config=config, run_notes=notes)
 
     @property
     def noun(self) -> str:

@@ -14,11 +14,11 @@ from interplay import masks as designs
 from interplay.codes import MaskCode
 from interplay.errors import BadInput
 from interplay.evaluate import OnEvent, Stop, Store, evaluate
-from interplay.explain import fit_recording
 from interplay.explanation import Cost, Explanation, describe, digest_of, load
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
 from interplay.recording import Recording, read_recording
+from interplay.surrogates import fit_recording
 from interplay.value_function import BoolArray, fingerprint
 
 

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 import interplay as ip
 from interplay.cli.output import Output
-from interplay.explain import fit_recording
 from interplay.explanation import Cost, describe
+from interplay.surrogates import fit_recording
 
 
 def fit(

@@ -6,13 +6,13 @@ import json
 import string
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as default
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import interplay as ip
-from interplay.cli.output import Output, command, progress
+from interplay.cli.output import Output, progress
 from interplay.cli.prompt import read_text
 from interplay.collection import Explanations
 from interplay.errors import BadInput
@@ -120,12 +120,9 @@ def slots_of(spans: Sequence[Span], filled: Sequence[tuple[str, Span]]) -> list[
 
 def present(explanations: Explanations, output: Output) -> None:
     """Write the files that were asked for, then print; failures go to standard error too."""
-    made = command()
     explanations = Explanations(
         {
-            name: replace(one, config={**one.config, "command": made})
-            if isinstance(one, Explanation)
-            else one
+            name: output.complete(one) if isinstance(one, Explanation) else one
             for name, one in explanations.results.items()
         }
     )

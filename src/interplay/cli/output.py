@@ -48,6 +48,9 @@ class Output:
         Print one JSON object on standard output and nothing else.
     top
         How many interactions to list.
+    convergence
+        Measure faithfulness after an eighth, a quarter and a half of the calls too, for the report
+        and the saved run. The fits to those take about as long as the run's own.
     force
         Overwrite files that exist.
     """
@@ -56,6 +59,7 @@ class Output:
     save: Path | None = None
     json: Annotated[bool, Parameter(negative="")] = False
     top: int = 10
+    convergence: Annotated[bool, Parameter(negative="")] = False
     force: Annotated[bool, Parameter(negative="")] = False
 
     def check(self) -> None:
@@ -65,11 +69,19 @@ class Output:
         for path in (self.report, self.save, self.save and self.save.with_suffix(".npz")):
             if path is not None:
                 check_writable(path, force=self.force)
+        if self.convergence and not (self.report or self.save or self.json):
+            raise BadInput("--convergence goes into files: add --report, --save or --json")
         check_top(self.top)
+
+    def complete(self, explanation: Explanation) -> Explanation:
+        """Return what is to be written: with the command, and what else was asked for."""
+        if self.convergence and not explanation.finding.convergence:  # some know their rounds
+            explanation = explanation.with_convergence()
+        return replace(explanation, config={**explanation.config, "command": command()})
 
     def present(self, explanation: Explanation) -> None:
         """Write the files that were asked for, then print."""
-        explanation = replace(explanation, config={**explanation.config, "command": command()})
+        explanation = self.complete(explanation)
         if self.save is not None:
             explanation.save(self.save)
         if self.report is not None:

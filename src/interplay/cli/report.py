@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from interplay.cli.output import check_top, check_writable
 from interplay.collection import Explanations, holds_many
 from interplay.errors import BadInput, unknown
-from interplay.explanation import read_run
+from interplay.explanation import load, read_run
 from interplay.report import collection_terminal, html, terminal
 
 
@@ -21,6 +21,7 @@ def report(
     report: Path | None = None,
     target: str | None = None,
     top: int = 10,
+    convergence: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write the HTML report of a saved run, or of the runs of many inputs.
@@ -35,6 +36,9 @@ def report(
         Which target comes first, where the run has several.
     top
         How many interactions to list in the terminal.
+    convergence
+        Measure faithfulness after an eighth, a quarter and a half of the calls too; this takes
+        about as long as the fit of the run did, and needs the .npz file beside it.
     force
         Overwrite a file that exists.
     """
@@ -47,11 +51,14 @@ def report(
     if holds_many(run):
         if target is not None:
             raise BadInput("--target is for a single run; the report of many inputs has them all")
+        if convergence:
+            raise BadInput("--convergence is for a single run; this file holds those of many")
         explanations = Explanations.load(run)
         explanations.report(path)
         collection_terminal.show(explanations.to_dict(), console, top=top)
     else:
-        summary = first_target(read_run(run), target)
+        summary = load(run).with_convergence().to_dict() if convergence else read_run(run)
+        summary = first_target(summary, target)
         html.write(summary, path)
         terminal.show(summary, console, top=top)
     print(f"wrote {path}")

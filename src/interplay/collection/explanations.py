@@ -6,12 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from interplay.collection.aggregate import Aggregated, aggregate
 from interplay.errors import BadInput
-from interplay.explanation import Explanation, load
+from interplay.explanation import Explanation, restored
 from interplay.files import write_whole
 from interplay.version import __version__
 
@@ -203,7 +202,7 @@ class Explanations(Sequence[Explanation]):
         for place, entry in enumerate(content["inputs"], 1):
             try:
                 name, error = str(entry["id"]), entry.get("error")
-                result = str(error) if error is not None else _explanation(entry["run"])
+                result = str(error) if error is not None else restored(entry["run"], "its run")
             except BadInput as problem:
                 raise BadInput(f"{source}, input {place}: {problem}") from problem
             except (AttributeError, KeyError, TypeError, ValueError) as problem:
@@ -243,11 +242,3 @@ def read_runs(path: Path) -> dict[str, Any]:
     if not isinstance(content.get("inputs"), list):
         raise BadInput(f'{path} is damaged: "inputs" must be a list')
     return content
-
-
-def _explanation(run: Mapping[str, Any]) -> Explanation:
-    # by way of a file, so that one function alone knows how a run is read
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "run.json"
-        path.write_text(json.dumps(run), "utf-8")
-        return load(path)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from interplay.explanation.explanation import (
-    Cost,
-    Explanation,
-    Sample,
-    describe,
-    digest_of,
-    load,
-    versions,
-)
+from interplay.explanation.explanation import Explanation, describe
 from interplay.explanation.finding import Finding
+from interplay.explanation.loading import load, restored
+from interplay.explanation.provenance import Cost, Sample, digest_of, versions
 from interplay.explanation.run_file import read_run
 
 __all__ = [
@@ -23,5 +17,6 @@ __all__ = [
     "digest_of",
     "load",
     "read_run",
+    "restored",
     "versions",
 ]

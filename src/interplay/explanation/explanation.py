@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput, unknown
+from interplay.explanation.contents import contents
+from interplay.explanation.convergence import FRACTIONS, Fits, curve, with_convergence
+from interplay.explanation.draws import COUNT
 from interplay.explanation.finding import Finding
-from interplay.explanation.run_file import FORMAT, VERSION, read_run, read_surrogates, write_run
+from interplay.explanation.migrations import VERSION
+from interplay.explanation.provenance import Cost, Sample, digest_of, versions
+from interplay.explanation.run_file import FORMAT, write_run
 from interplay.interactions import Interaction, Interactions
 from interplay.metrics import DatamodelingScore, Estimate
-from interplay.recording import Recording, read_recording
+from interplay.recording import Recording
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
-from interplay.version import __version__
-
-_VERSIONED = ("torch", "transformers")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the values cost.
-
-    ``calls`` evaluations made now, ``reused`` ones from the store, seconds in the model and in the
-    fit; ``tokens`` and ``usd`` of the calls made now, None where nobody counted.
-    """
-
-    calls: int
-    reused: int
-    model_seconds: float
-    fit_seconds: float
-    tokens: float | None = None
-    usd: float | None = None
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the surrogate was fitted to.
-
-    Attributes
-    ----------
-    masks
-        how many different masks were evaluated.
-    replicates
-        how often each.
-    design
-        the law that the masks were drawn from.
-    digest
-        of masks and values: two runs with the same digest were fitted to the same numbers.
-    stopped
-        why the run ended before all that was allowed; None where it did not.
-    """
-
-    masks: int
-    replicates: int
-    design: str
-    digest: str
-    stopped: str | None = None
+from interplay.value_function import FloatArray
 
 
 @dataclass(frozen=True)
@@ -89,6 +47,8 @@ class Explanation:
         what was explained, for reports.
     evaluations
         the masks and values behind it; None for a run that was loaded without its ``.npz``.
+    actions
+        what was done with the result (flip, prune, select), each as its ``to_dict()``.
     """
 
     findings: tuple[Finding, ...]
@@ -100,6 +60,7 @@ class Explanation:
     created: str
     versions: Mapping[str, str]
     evaluations: Recording | None = field(default=None, repr=False)
+    actions: tuple[Mapping[str, Any], ...] = ()
     shown: int = 0
 
     @property
@@ -120,6 +81,11 @@ class Explanation:
     @property
     def surrogate(self) -> Surrogate:
         """The fitted surrogate. A loaded run has it only where its ``.npz`` lies beside it."""
+        if self.finding.surrogate is None and self.evaluations is not None:
+            raise BadInput(
+                "this run was saved by an older interplay, whose surrogates have another form: "
+                "make it again with `interplay replay`"
+            )
         if self.finding.surrogate is None:
             raise BadInput(
                 "this run was loaded without its surrogate: put the .npz file that save() wrote "
@@ -166,6 +132,93 @@ class Explanation:
         """Return an interaction index of the spectrum: see :meth:`Spectrum.interactions`."""
         return self.spectrum.interactions(index, order)
 
+    def to_dataframe(self, index: str = "BII", order: int | None = None) -> Any:
+        """Return an index as a pandas frame: see :meth:`Interactions.to_dataframe`."""
+        return self.interactions(index, order).to_dataframe()
+
+    def to_csv(self, path: str | Path, index: str = "BII", order: int | None = None) -> Path:
+        """Write an index as a CSV file: see :meth:`Interactions.to_csv`."""
+        return self.interactions(index, order).to_csv(path)
+
+    def to_shapiq(self, index: str = "k-SII", order: int | None = None) -> Any:
+        """Return ``shapiq.InteractionValues``: see :meth:`Interactions.to_shapiq`."""
+        budget = self.sample.masks * self.sample.replicates
+        return self.interactions(index, order).to_shapiq(budget=budget)
+
+    def to_shap(self, index: str = "SV", order: int | None = None) -> Any:
+        """Return a ``shap.Explanation`` with the input's data: see :meth:`Interactions.to_shap`."""
+        data = contents(self.subject, self.features)
+        return self.interactions(index, order).to_shap(data=data)
+
+    def to_networkx(self, index: str = "BII", order: int | None = None) -> Any:
+        """Return an index as a ``networkx.Graph``: see :meth:`Interactions.to_networkx`."""
+        return self.interactions(index, order).to_networkx()
+
+    def coefficient_draws(self, count: int = COUNT) -> FloatArray:
+        """Return joint draws of the coefficients of ``spectrum``: how far they may be off.
+
+        The spread of what they predict for a mask is that of the surrogate's prediction, beside
+        what no term of it can tell: see docs/concepts.md.
+
+        Parameters
+        ----------
+        count
+            how many; a run has 20.
+
+        Returns
+        -------
+        float64 ``(count, t)``, the t terms in the spectrum's order, the constant included.
+
+        Raises
+        ------
+        BadInput
+            the spectrum has no standard errors, the run is an older one that was loaded without
+            its ``.npz``, or there are fewer draws.
+
+        Examples
+        --------
+        >>> from interplay import explain
+        >>> exact = explain(lambda masks: masks[:, 0] * 1.0, 3, store=None)
+        >>> exact.coefficient_draws().std(axis=0)
+        array([0., 0.])
+        """
+        draws = self.finding.draws
+        if draws is None:
+            raise BadInput(
+                "there are no draws of the coefficients of this run: it has no standard errors, or "
+                "was saved by an older interplay and loaded without its .npz file"
+            )
+        if not 1 <= count <= draws.count:
+            raise BadInput(f"count must be from 1 to {draws.count}, the draws there are")
+        return draws.coefficients(self.spectrum)[:count]
+
+    def with_convergence(self, fractions: Sequence[float] = FRACTIONS) -> Explanation:
+        """Return the same run with its faithfulness after fewer calls.
+
+        The run's method is fitted to random parts of its evaluations, which costs about as much as
+        the run's own fit did. ``findings[j].convergence`` holds the points, and the report draws
+        them. Where parts would not be like smaller runs (coded masks; adaptive ones, whose rounds
+        are known anyway), a note says so.
+
+        Parameters
+        ----------
+        fractions
+            of the evaluations, between 0 and 1.
+
+        Raises
+        ------
+        BadInput
+            a fraction cannot be used, or the run was loaded without its evaluations.
+
+        Examples
+        --------
+        >>> from interplay import explain
+        >>> found = explain(lambda masks: masks[:, 0] * 1.0, 12, budget=200, store=None)
+        >>> [point.calls for point in found.with_convergence().finding.convergence]
+        [25, 50, 100, 200]
+        """
+        return with_convergence(self, fractions)
+
     def diagnostics(self) -> list[str]:
         """Return what a reader should know, in sentences; the first says how far to trust it."""
         return [*self.finding.notes, *self.run_notes]
@@ -205,6 +258,7 @@ class Explanation:
             "notes": list(self.run_notes),
             "sample": asdict(self.sample),
             "targets": [finding.to_dict() | self._network(finding) for finding in findings],
+            "actions": [dict(action) for action in self.actions],
         }
 
     def _network(self, finding: Finding) -> dict[str, Any]:
@@ -224,6 +278,11 @@ class Explanation:
         path = Path(path)
         if path.suffix != ".json":
             raise BadInput(f"a run is saved as .json; got {path}")
+        if self.evaluations is None and self.finding.surrogate is not None:
+            raise BadInput(
+                "this run is of version 1 of the run format, which kept no evaluations, and cannot "
+                "be saved whole: explain anew"
+            )
         if self.evaluations is None:
             raise BadInput(
                 "this run was loaded without its arrays and cannot be saved whole: put the .npz "
@@ -249,6 +308,7 @@ def describe(
     replicates: int = 1,
     stopped: str | None = None,
     notes: tuple[str, ...] = (),
+    rounds: Fits | None = None,
 ) -> Explanation:
     """Return the explanation that fitted surrogates amount to.
 
@@ -264,22 +324,26 @@ def describe(
         see :class:`Sample`.
     notes
         what a reader should know of the whole run, in sentences.
+    rounds
+        faithfulness of the fits on the way, and of the last: calls -> target -> faithfulness.
     """
     names = next(iter(surrogates.values())).features
     evaluations = replace(evaluations, features=names, targets=tuple(surrogates))
-    masks = evaluations.masks
-    values = evaluations.values.reshape(len(masks), -1)
-    noise = evaluations.noise_var
-    noise = None if noise is None else noise.reshape(len(masks), -1)
     findings = tuple(
-        Finding.of(target, surrogate, masks, values[:, j], None if noise is None else noise[:, j])
+        Finding.of(
+            target,
+            surrogate,
+            evaluations.only(j),
+            seed=int(config.get("seed", 0)),
+            convergence=curve(rounds, target) if rounds and len(rounds) > 1 else (),
+        )
         for j, (target, surrogate) in enumerate(surrogates.items())
     )
     return Explanation(
         findings=findings,
         cost=cost,
         sample=Sample(
-            masks=len(masks),
+            masks=len(evaluations.masks),
             replicates=replicates,
             design=evaluations.design or "uniform",
             digest=digest_of(evaluations),
@@ -287,7 +351,7 @@ def describe(
         ),
         config=config,
         subject=subject,
-        run_notes=(*notes, *_of_training_data(subject, surrogates, len(masks))),
+        run_notes=(*notes, *_of_training_data(subject, surrogates, len(evaluations.masks))),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
         evaluations=evaluations,
@@ -302,66 +366,3 @@ def _of_training_data(
         return ()
     score = DatamodelingScore.of([fitted.rank_correlation for fitted in surrogates.values()], m)
     return (score.sentence,) if np.isfinite(score.value) else ()
-
-
-def load(path: str | Path) -> Explanation:
-    """Read a run that :meth:`Explanation.save` wrote.
-
-    Raises
-    ------
-    BadInput
-        the file is missing, is not a run, is damaged, or was written by another version.
-    """
-    path = Path(path)
-    content = read_run(path)
-    arrays = path.with_suffix(".npz")
-    try:
-        features = tuple(map(str, content["features"]))
-        targets = content["targets"]
-        surrogates: list[Surrogate] | list[None] = [None] * len(targets)
-        evaluations = None
-        if arrays.exists():
-            surrogates = read_surrogates(arrays, len(targets), len(features))
-            evaluations = read_recording(arrays)
-        findings = tuple(
-            Finding.from_dict(target, surrogate, str(path))
-            for target, surrogate in zip(targets, surrogates, strict=True)
-        )
-        return Explanation(
-            findings=findings,
-            cost=Cost(**content["cost"]),
-            sample=Sample(**content["sample"]),
-            config=dict(content["config"]),
-            subject=dict(content["subject"]),
-            run_notes=tuple(map(str, content["notes"])),
-            created=str(content["created"]),
-            versions=dict(content["versions"]),
-            evaluations=evaluations,
-        )
-    except BadInput:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise BadInput(f"{path} is damaged: {type(error).__name__}: {error}") from error
-
-
-def digest_of(evaluations: Recording) -> str:
-    """Return a digest of masks, values and noise that the order of the rows does not change."""
-    parts = [np.packbits(evaluations.masks, axis=1)]
-    for array in (evaluations.values, evaluations.noise_var):
-        if array is not None:
-            table = np.ascontiguousarray(array.reshape(len(parts[0]), -1), dtype="<f8")
-            parts.append(table.view(np.uint8))
-    rows = np.concatenate(parts, axis=1)
-    return hashlib.sha256(b"".join(sorted(row.tobytes() for row in rows))).hexdigest()[:32]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a result may depend on: those of what is in use."""
-    names = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
-    names |= {name: name for name in _VERSIONED}
-    return {
-        "interplay": __version__,
-        "python": platform.python_version(),
-        **{package: version(package) for name, package in names.items() if name in sys.modules},
-        "machine": f"{platform.system()} {platform.machine()}",
-    }

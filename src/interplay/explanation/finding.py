@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
+from interplay.explanation.convergence import Point
+from interplay.explanation.draws import Draws
 from interplay.metrics import Estimate
+from interplay.recording import Recording
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
-from interplay.value_function import BoolArray, FloatArray
+from interplay.value_function import FloatArray
 
-SHOWN_INTERACTIONS = 200
+SHOWN_INTERACTIONS = 500
 
 SHARE_MASKS = 1000
 
@@ -38,6 +41,10 @@ class Finding:
         the method that was fitted.
     notes
         what a reader should know, in sentences.
+    draws
+        joint draws of the spectrum's coefficients; None where it has no standard errors.
+    convergence
+        faithfulness after fewer calls, and after all, by rising calls; empty where nobody measured.
     surrogate
         None for a run that was loaded without its arrays.
     """
@@ -50,6 +57,8 @@ class Finding:
     noise_var: float | None
     fitted: str
     notes: tuple[str, ...]
+    draws: Draws | None = field(default=None, repr=False)
+    convergence: tuple[Point, ...] = ()
     surrogate: Surrogate | None = field(default=None, repr=False)
 
     @classmethod
@@ -57,11 +66,15 @@ class Finding:
         cls,
         target: str,
         surrogate: Surrogate,
-        masks: BoolArray,
-        values: FloatArray,
-        noise_var: FloatArray | None,
+        evaluations: Recording,
+        *,
+        seed: int,
+        convergence: tuple[Point, ...] = (),
     ) -> Self:
-        """Return what a fitted surrogate amounts to; masks ``(m, n)``, the others ``(m,)``."""
+        """Return what a surrogate amounts to that was fitted to masks and the target's values.
+
+        The values of the ``evaluations``, and their noise, are ``(m,)``; ``seed`` is the run's.
+        """
         spectrum = surrogate.spectrum()
         notes = surrogate.diagnostics()
         share = _share(spectrum, surrogate)
@@ -70,6 +83,7 @@ class Finding:
                 f"The spectrum shows the {len(spectrum) - 1} largest terms of the surrogate's "
                 f"series, {100 * share:.1f} % of its variance."
             )
+        masks, values, noise = evaluations.masks, evaluations.values, evaluations.noise_var
         kept = masks.sum(axis=1)
         return cls(
             target=target,
@@ -77,11 +91,23 @@ class Finding:
             faithfulness=surrogate.faithfulness,
             full=_mean(values[kept == masks.shape[1]]),
             empty=_mean(values[kept == 0]),
-            noise_var=None if noise_var is None else float(noise_var.mean()),
+            noise_var=None if noise is None else float(noise.mean()),
             fitted=surrogate.fitted_method,
             notes=tuple(notes),
+            draws=Draws.of(spectrum, surrogate.faithfulness, evaluations, seed),
+            convergence=convergence,
             surrogate=surrogate,
         )
+
+    def drawn(self, evaluations: Recording, seed: int) -> Self:
+        """Return the finding of an older run with the draws that it lacks; as for :meth:`of`."""
+        draws = Draws.of(self.spectrum, self.faithfulness, evaluations, seed)
+        return replace(self, draws=draws)
+
+    def after(self, calls: int) -> Self:
+        """Return the finding of a run that so many other calls came before."""
+        points = tuple(replace(point, calls=point.calls + calls) for point in self.convergence)
+        return replace(self, convergence=points)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the surrogate as a JSON-able mapping."""
@@ -103,6 +129,8 @@ class Finding:
                 for found in self.spectrum.top(SHOWN_INTERACTIONS)
             ],
             "spectrum": self.spectrum.to_dict(),
+            "draws": None if self.draws is None else self.draws.to_dict(),
+            "convergence": [asdict(point) for point in self.convergence],
         }
 
     @classmethod
@@ -115,6 +143,7 @@ class Finding:
         """
         spectrum = Spectrum.from_dict(content["spectrum"], source=source)
         faithfulness = Estimate.from_dict(content["faithfulness"])
+        draws = content["draws"]
         if surrogate is not None:
             surrogate.features, surrogate.faithfulness = spectrum.features, faithfulness
         return cls(
@@ -126,6 +155,8 @@ class Finding:
             noise_var=_number(content["noise_var"]),
             fitted=str(content["fitted"]),
             notes=tuple(map(str, content["diagnostics"])),
+            draws=None if draws is None else Draws.from_dict(draws, spectrum),
+            convergence=tuple(map(Point.from_dict, content["convergence"])),
             surrogate=surrogate,
         )
 

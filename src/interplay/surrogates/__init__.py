@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from interplay.errors import BadInput, unknown
 from interplay.metrics import bootstrap, rank_correlation
+from interplay.recording import Recording
 from interplay.surrogates.auto import Auto
 from interplay.surrogates.base import SparseSurrogate, Surrogate
 from interplay.surrogates.baselines import BASELINES
@@ -57,6 +58,7 @@ __all__ = [
     "Surrogates",
     "check_method",
     "fit",
+    "fit_recording",
 ]
 
 
@@ -197,6 +199,22 @@ def fit(
             share=sample.lacking if aside is None else 0.0,
         )
     return fits[0] if len(fits) == 1 else Surrogates(dict(zip(labels, fits, strict=True)))
+
+
+def fit_recording(evaluations: Recording, *, method: str, seed: int) -> Mapping[str, Surrogate]:
+    """Fit every target of a recording: surrogates by target."""
+    targets = evaluations.targets or ("value",)
+    fitted = fit(
+        evaluations.masks,
+        evaluations.values,
+        method=method,
+        features=evaluations.features,
+        targets=targets,
+        noise_var=evaluations.noise_var,
+        design=evaluations,
+        seed=seed,
+    )
+    return fitted if isinstance(fitted, Mapping) else {targets[0]: fitted}
 
 
 def _stream(seed: int, which: int) -> np.random.Generator:
