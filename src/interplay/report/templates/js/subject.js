@@ -93,11 +93,13 @@ function subjectOf(run) {
     if (thumb(i)) panel.firstElementChild.prepend(thumb(i).cloneNode());
     const more = found.length - LISTED;
     if (more > 0) panel.append(element("p", `and ${more} weaker`));
+    aside.classList.add("told");
   }
 
   function show(i) {
-    clear();
     const found = run.byUnit[i];
+    if (subject.switching) return describe(i, found); // what is lit would be mistaken for what is off
+    clear();
     units[i].classList.add("here");
     marked.push(units[i]);
     if (found.length) stage.classList.add("focus");
@@ -109,7 +111,6 @@ function subjectOf(run) {
     }
     arcs(i, found.slice(0, LISTED));
     describe(i, found);
-    aside.classList.add("told");
   }
 
   function rest() {
@@ -136,7 +137,7 @@ function subjectOf(run) {
     order[active].tabIndex = -1;
     active = Math.min(Math.max(i, 0), order.length - 1);
     order[active].tabIndex = 0;
-    order[active].focus();
+    order[active].focus({ preventScroll: subject.switching });
   }
 
   // the nearest one in the row above or below
@@ -166,8 +167,8 @@ function subjectOf(run) {
   stage.addEventListener("click", (event) => {
     const unit = unitOf(event);
     if (!unit) return pin(null);
-    go(order.indexOf(unit));
     act(Number(unit.dataset.i));
+    go(order.indexOf(unit));
   });
   stage.addEventListener("keydown", (event) => {
     const backwards = getComputedStyle(stage).direction === "rtl";

@@ -84,6 +84,7 @@ function whatIf(run, subject) {
   }
 
   toggle.addEventListener("click", () => {
+    subject.pin(null);
     subject.switching = !subject.switching;
     toggle.setAttribute("aria-pressed", String(subject.switching));
     bar.classList.toggle("on", subject.switching);
