@@ -277,3 +277,25 @@ def test_interrupted_with_too_little_for_a_fit(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(cli, "app", lambda *_, **__: early())
     assert cli.run([]) == 130
     assert "interrupted: interrupted by Ctrl-C after 0 masks, too few" in capsys.readouterr().err
+
+
+def test_convergence_goes_into_the_saved_run_and_the_report(
+    interplay, recording: Path, tmp_path: Path
+) -> None:
+    done = interplay("fit", "game.npz", "--convergence")
+    assert done.returncode == 2
+    assert "--convergence goes into files: add --report, --save or --json" in done.stderr
+    fast = ("fit", "game.npz", "--method", "lasso", "--force")
+    assert interplay(*fast, "--save", "plain.json").returncode == 0
+    assert interplay(*fast, "--save", "run.json", "--convergence").returncode == 0
+    plain, measured = (
+        json.loads((tmp_path / name).read_text("utf-8"))["targets"][0]["convergence"]
+        for name in ("plain.json", "run.json")
+    )
+    assert plain == []
+    assert [point["calls"] for point in measured] == [15, 30, 60, 120]
+    assert interplay("report", "plain.json", "--convergence").returncode == 0
+    (tmp_path / "plain.npz").unlink()
+    done = interplay("report", "plain.json", "--convergence", "--force")
+    assert done.returncode == 2
+    assert "loaded without its evaluations" in done.stderr

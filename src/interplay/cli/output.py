@@ -49,8 +49,7 @@ class Output:
     top
         How many interactions to list.
     convergence
-        Measure faithfulness after an eighth, a quarter and a half of the calls too, for the report
-        and the saved run. The fits to those take about as long as the run's own.
+        Measure faithfulness after fewer calls, too; this takes about as long as the fit does.
     force
         Overwrite files that exist.
     """

@@ -37,8 +37,7 @@ def report(
     top
         How many interactions to list in the terminal.
     convergence
-        Measure faithfulness after an eighth, a quarter and a half of the calls too; this takes
-        about as long as the fit of the run did, and needs the .npz file beside it.
+        Measure faithfulness after fewer calls, too; this takes about as long as the run's fit did.
     force
         Overwrite a file that exists.
     """
