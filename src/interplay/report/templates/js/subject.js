@@ -64,7 +64,8 @@ function subjectOf(run) {
       if (j === i || reached.has(j)) continue;
       reached.add(j);
       const [u, v] = place(units[j]);
-      const lift = Math.min(y, v) - Math.min(70, 14 + Math.hypot(u - x, v - y) / 5);
+      // not so high that it crosses what stands above
+      const lift = Math.max(Math.min(y, v) - Math.min(70, 14 + Math.hypot(u - x, v - y) / 5), -8);
       const bend = (v - y) / 2;
       let d = `M${x} ${y}C${x} ${lift} ${u} ${lift} ${u} ${v}`;
       // across layers the curve hangs between the rows, within one it stands above it
