@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from interplay.actions import Flip, flip
 from interplay.collection import Explanations
+from interplay.comparison import Comparison, compare
 from interplay.errors import (
     BackendError,
     BadInput,
@@ -41,6 +42,7 @@ __all__ = [
     "BadInput",
     "Budget",
     "BudgetExceeded",
+    "Comparison",
     "Design",
     "Estimate",
     "Explanation",
@@ -59,6 +61,7 @@ __all__ = [
     "Surrogates",
     "ValueFunction",
     "__version__",
+    "compare",
     "components",
     "design",
     "explain",

@@ -16,6 +16,7 @@ COMMANDS = sorted(name for name in app if not name.startswith("-"))
 
 def test_there_are_the_commands_of_this_version() -> None:
     assert COMMANDS == [
+        "compare",
         "components",
         "demo",
         "explain",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from interplay.cli.compare import compare
 from interplay.cli.components import components
 from interplay.cli.demo import demo
 from interplay.cli.explain import explain
@@ -32,7 +33,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for command in (
-    *(components, demo, explain, fit, flip, prune, report, replay, runs, select, training_data),
+    *(compare, components, demo, explain, fit, flip, prune, report, replay, runs, select, training_data),
 ):
     app.command(command)
 
