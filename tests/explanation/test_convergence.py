@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import interplay as ip
+from interplay.explanation import Cost, describe
 from interplay.explanation.convergence import Point, curve
 from interplay.metrics import Estimate
+from interplay.surrogates import fit_recording
 
 
 class Game:
@@ -128,7 +130,21 @@ def test_exact_and_small_runs_say_why_they_have_none() -> None:
     exact = ip.explain(lambda masks: 1.0 * masks[:, 0], 5, method="exact", store=None)
     assert 'method "exact" needs every mask' in exact.with_convergence().diagnostics()[-1]
     small = ip.explain(lambda masks: 1.0 * masks[:, 0], 12, budget=20, store=None)
-    assert "there are too few masks" in small.with_convergence([0.5]).diagnostics()[-1]
+    told = "parts of its masks are too few for a fit"
+    assert told in small.with_convergence([0.5]).diagnostics()[-1]
+
+
+def test_a_method_that_needs_certain_masks_loses_no_run() -> None:
+    masks = np.concatenate([np.ones((1, 20), np.bool_), ~np.eye(20, dtype=np.bool_)])
+    recording = ip.Recording(masks, masks.sum(axis=1) * 1.0, targets=("value",))
+    found = describe(
+        fit_recording(recording, method="leave-one-out", seed=0),
+        recording,
+        cost=Cost(0, 21, 0.0, 0.0),
+        config={"method": "leave-one-out", "seed": 0},
+        subject={"kind": "recording"},
+    )
+    assert "too few for a fit" in found.with_convergence([0.75]).diagnostics()[-1]
 
 
 @pytest.mark.parametrize("fractions", [(), (0.0,), (1.0,), (0.5, 2.0), (float("nan"),)])

@@ -70,7 +70,7 @@ def with_convergence(run: Explanation, fractions: Sequence[float] = FRACTIONS) -
     reason, parts = obstacle(evaluations, method), dict[int, Mapping[str, Estimate]]()
     if reason is None:
         parts = refitted(evaluations, method=method, seed=seed, fractions=fractions)
-        reason = None if parts else "there are too few masks"
+        reason = None if parts else "parts of its masks are too few for a fit"
     if reason is not None:
         told = f"Faithfulness against calls was not measured: {reason}."
         notes = run.run_notes if told in run.run_notes else (*run.run_notes, told)
@@ -119,7 +119,10 @@ def refitted(
         if more < MIN_MASKS or more >= len(others):
             continue
         rows = np.sort(np.concatenate([np.flatnonzero(always), others[:more]]))
-        fits = fit_recording(_part(evaluations, rows), method=method, seed=seed)
+        try:
+            fits = fit_recording(_part(evaluations, rows), method=method, seed=seed)
+        except BadInput:  # of a baseline that needs certain masks, or more of them
+            continue
         found[len(rows)] = {target: fitted.faithfulness for target, fitted in fits.items()}
     return found
 
