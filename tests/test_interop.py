@@ -378,17 +378,18 @@ def test_series_of_other_tables(table: Interactions) -> None:
 def test_contents_of_a_text() -> None:
     text = "  Not so bad, this film!"
     spans = [[2, 5], [6, 8], [9, 12], [14, 18], [19, 23]]
-    pieces = contents({"text": text, "spans": spans}, tuple("abcde"))
-    assert pieces == ["  Not ", "so ", "bad, ", "this ", "film!"]
-    assert contents({"text": text, "spans": spans}, ("a",)) is None
-    assert contents({"text": text, "spans": spans[::-1]}, tuple("abcde")) is None
-    assert contents({"kind": "callable", "name": "f"}, ("a",)) is None
+    names = tuple("abcde")
+    pieces = ["  Not ", "so ", "bad, ", "this ", "film!"]
+    assert contents({"text": text, "spans": spans}, names) == (names, pieces)
+    assert contents({"text": text, "spans": spans}, ("a",)) == (("a",), None)
+    assert contents({"text": text, "spans": spans[::-1]}, names) == (names, None)
+    assert contents({"kind": "callable", "name": "f"}, ("a",)) == (("a",), None)
 
 
 def test_contents_of_a_table() -> None:
-    told = {"columns": ["age", "job"], "values": [39, "clerk"]}
-    assert contents(told, ("age", "job")) == [39, "clerk"]
-    assert contents(told, ("both",)) is None
+    told = {"kind": "table", "columns": ["age", "job"], "values": ["39", "clerk"]}
+    assert contents(told, ("age=39", "job=clerk")) == (("age", "job"), ["39", "clerk"])
+    assert contents(told, ("who",)) == (("who",), None)
 
 
 @pytest.mark.parametrize(

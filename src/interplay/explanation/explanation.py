@@ -147,8 +147,8 @@ class Explanation:
 
     def to_shap(self, index: str = "SV", order: int | None = None) -> Any:
         """Return a ``shap.Explanation`` with the input's data: see :meth:`Interactions.to_shap`."""
-        data = contents(self.subject, self.features)
-        return self.interactions(index, order).to_shap(data=data)
+        names, data = contents(self.subject, self.features)
+        return self.spectrum.named(names).interactions(index, order).to_shap(data=data)
 
     def to_networkx(self, index: str = "BII", order: int | None = None) -> Any:
         """Return an index as a ``networkx.Graph``: see :meth:`Interactions.to_networkx`."""

@@ -83,7 +83,7 @@ def _features(cell: Any, label: Any) -> Any:
 
 def _name(cell: Any) -> Any:
     """Return the name of one feature; None for those of several."""
-    if isinstance(cell, Sequence) and not isinstance(cell, str):
+    if isinstance(cell, Sequence | np.ndarray) and not isinstance(cell, str):
         return cell[0] if len(cell) == 1 else None
     return None if absent(cell) else cell
 
