@@ -11,13 +11,13 @@ from typing import Any, Final
 from interplay.comparison import words
 from interplay.comparison.alignment import Alignment, align
 from interplay.comparison.differences import Difference, differences, only
-from interplay.comparison.likeness import Likeness, likeness
+from interplay.comparison.likeness import likeness
+from interplay.comparison.pair import Pair
 from interplay.comparison.sampling import SAME_NUMBERS, relation, same_function
 from interplay.comparison.settings import Setting, differing, settings
 from interplay.comparison.spread import Spread, spread
 from interplay.errors import BadInput, MissingExtra, unknown
 from interplay.explanation import Explanation
-from interplay.interactions import Interaction
 from interplay.metrics import LEVEL
 from interplay.report.reading import Reading
 
@@ -29,73 +29,6 @@ TOLD: Final = ("kind", "name", "text", "spans", "units", "mask", "model", "respo
 
 HEAVY: Final = ("spectrum", "network", "draws", "convergence")
 """What of a finding it does not keep: what is compared of it stands among the differences."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One run beside the first, for one target.
-
-    Attributes
-    ----------
-    name
-        of the run that is compared with the first.
-    alignment
-        which features are the same.
-    differences
-        of all effects and interactions of shared features that either run lists: the clear and
-        large ones first.
-    removed, added
-        terms of the first run with a feature that only it has, and of the second; largest first.
-    likeness
-        how alike the two are as a whole.
-    relation
-        what they were fitted to: ``"independent"`` masks, ``"same masks"``, ``"some of the same
-        masks"``, or the ``"same numbers"``, masks and values.
-    same_function
-        whether both evaluated the same value function: what differs is then error.
-    sentence
-        what was found, in words.
-    edit
-        what only one of the runs has, in words; empty where both have the same features.
-    notes
-        what a reader should know, in sentences.
-    """
-
-    name: str
-    alignment: Alignment
-    differences: tuple[Difference, ...]
-    removed: tuple[Interaction, ...]
-    added: tuple[Interaction, ...]
-    likeness: Likeness
-    relation: str
-    same_function: bool
-    sentence: str = ""
-    edit: str = ""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def clear(self) -> list[Difference]:
-        """The differences that are clear."""
-        return [row for row in self.differences if row.clear]
-
-    @property
-    def agrees(self) -> bool:
-        """Whether no difference is clear, the predictions are alike, and both speak of the same.
-
-        Where features of one run are missing in the other, those that both have must carry most of
-        the variation.
-        """
-        shares = [share for share in self.likeness.shared_variance if share is not None]
-        most = self.alignment.whole or min(shares, default=1.0) >= words.MOST
-        return most and not self.clear and words.alike(self.likeness)
-
-    def __getitem__(self, features: str | Sequence[str]) -> Difference:
-        """Return the difference of features, by their names in the first run."""
-        wanted = sorted([features] if isinstance(features, str) else features)
-        for row in self.differences:
-            if sorted(row.names) == wanted:
-                return row
-        raise KeyError(f"no difference of {features!r}: neither run lists such a term")
 
 
 @dataclass(frozen=True)
@@ -157,10 +90,13 @@ class Comparison:
         """What was found, in words; of more than two runs, how many agree with the first."""
         if len(self.pairs) == 1:
             return " ".join(part for part in (self.pairs[0].sentence, self.pairs[0].edit) if part)
-        agree = [pair.name for pair in self.pairs if pair.agrees]
-        told = f"{len(agree)} of the {len(self.pairs)} other runs agree with {self.names[0]}"
+        agree = sum(pair.agrees for pair in self.pairs)
         others = [pair.name for pair in self.pairs if not pair.agrees]
-        return f"{told}{f'; {words.listed(others)} differ' if agree and others else ''}."
+        verb = "agrees" if agree == 1 else "agree"
+        told = f"{agree or 'None'} of the {len(self.pairs)} other runs {verb} with {self.names[0]}"
+        if agree and others:
+            told += f"; {words.listed(others)} {'does' if len(others) == 1 else 'do'} not"
+        return f"{told}."
 
     def target(self, name: str) -> Comparison:
         """Return the view of one target; nothing is computed again."""
@@ -204,7 +140,7 @@ class Comparison:
             "sentence": self.target(name).sentence,
             "spread": None if found is None else found.to_dict(),
             "pairs": [
-                _pair(pair, readings[0], reading)
+                pair.to_dict(readings[0], reading)
                 for pair, reading in zip(self.by_target[j], readings[1:], strict=True)
             ],
         }
@@ -415,25 +351,3 @@ def _told(run: Explanation, targets: Sequence[str]) -> dict[str, Any]:
     ]
     told = {key: value for key, value in summary.items() if key != "actions"}
     return told | {"subject": kept, "targets": shown}
-
-
-def _pair(pair: Pair, first: Reading, second: Reading) -> dict[str, Any]:
-    return {
-        "name": pair.name,
-        "sentence": pair.sentence,
-        "edit": pair.edit,
-        "notes": list(pair.notes),
-        "relation": pair.relation,
-        "same_function": pair.same_function,
-        "alignment": pair.alignment.to_dict(),
-        "likeness": pair.likeness.to_dict(),
-        "differences": [
-            row.to_dict() | {"words": words.phrase(first, row.features)} for row in pair.differences
-        ],
-        "removed": [
-            row.to_dict() | {"words": words.phrase(first, row.features)} for row in pair.removed
-        ],
-        "added": [
-            row.to_dict() | {"words": words.phrase(second, row.features)} for row in pair.added
-        ],
-    }

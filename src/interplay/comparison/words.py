@@ -14,9 +14,9 @@ from interplay.report.numbers import Scale, count, elide, percent
 from interplay.report.reading import Reading
 
 if TYPE_CHECKING:
-    from interplay.comparison.comparison import Pair
     from interplay.comparison.differences import Difference
     from interplay.comparison.likeness import Likeness
+    from interplay.comparison.pair import Pair
 
 ALIKE: Final = 0.9
 """Correlation from which two functions are called alike."""
@@ -131,7 +131,7 @@ class Telling:
             return "one of them predicts the same for every mask"
         told = f"predictions correlate at {_two(found)}"
         if found < ALIKE and expected is not None and expected < 0.98:
-            told += f" (two fits of one function as faithful as these: about {_two(expected)})"
+            told += f" (two such fits of one function: {_two(expected)} or more)"
         return told
 
     def _worst(self, row: Difference) -> str:
