@@ -6,7 +6,8 @@ is in their parities X, ``(m, t)``: with the noise variance s about the surrogat
 wrong on masks that it has not seen, and the noise of the values) and a prior of the size t_i of
 each coefficient, the larger of its value and its error, the posterior covariance is that of ridge
 regression, ``(X' X / s + diag(1 / t²))^-1``. Its correlations are taken, scaled to the standard
-errors; docs/benchmarks/what_if.md says how well the spread of such draws tells the error.
+errors; docs/benchmarks/what_if.md says what the spread of such draws tells, and what it
+does not.
 """
 
 from __future__ import annotations
