@@ -22,7 +22,7 @@ from interplay.interactions import Interaction, Interactions
 from interplay.metrics import DatamodelingScore, Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
-from interplay.surrogates.base import Surrogate
+from interplay.surrogates.base import SHOWN_TERMS, Surrogate
 from interplay.value_function import FloatArray
 
 
@@ -143,7 +143,10 @@ class Explanation:
     def to_shapiq(self, index: str = "k-SII", order: int | None = None) -> Any:
         """Return ``shapiq.InteractionValues``: see :meth:`Interactions.to_shapiq`."""
         budget = self.sample.masks * self.sample.replicates
-        return self.interactions(index, order).to_shapiq(budget=budget)
+        cut = len(self.spectrum) > SHOWN_TERMS  # exact terms of a part are no exact table
+        return self.interactions(index, order).to_shapiq(
+            budget=budget, estimated=True if cut else None
+        )
 
     def to_shap(self, index: str = "SV", order: int | None = None) -> Any:
         """Return a ``shap.Explanation`` with the input's data: see :meth:`Interactions.to_shap`."""

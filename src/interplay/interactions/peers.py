@@ -32,7 +32,7 @@ MAX_MATRIX = 5_000
 """Most features of a matrix of shap's interaction values: 200 MB."""
 
 
-def to_shapiq(table: Interactions, budget: int | None = None) -> Any:
+def to_shapiq(table: Interactions, budget: int | None, estimated: bool | None) -> Any:
     """Return a ``shapiq.InteractionValues``: see :meth:`Interactions.to_shapiq`."""
     budget = None if budget is None else check_whole("budget", budget, 1)
     try:
@@ -58,7 +58,7 @@ def to_shapiq(table: Interactions, budget: int | None = None) -> Any:
         n_players=table.n,
         # without it, shapiq 1.4 lists all subsets of the features
         interaction_lookup={term: i for i, term in enumerate(terms)},
-        estimated=not table.is_exact,
+        estimated=not table.is_exact if estimated is None else estimated,
         estimation_budget=budget,
         baseline_value=constant,
     )
@@ -100,7 +100,7 @@ def from_shapiq(values: Any, features: Sequence[str] | None = None) -> Interacti
     return assemble(rows, f"shapiq's {index}", index=index, order=order, features=names)
 
 
-def to_shap(table: Interactions, data: Sequence[Any] | None = None) -> Any:
+def to_shap(table: Interactions, data: Sequence[Any] | None) -> Any:
     """Return a ``shap.Explanation``: see :meth:`Interactions.to_shap`."""
     n, matrix = table.n, table.index == "k-SII" and table.order == 2
     if table.index != "SV" and not matrix:

@@ -297,17 +297,19 @@ class Interactions(Mapping[Term, float]):
 
         return csv_file.from_csv(path, index=index, order=order, features=features)
 
-    def to_shapiq(self, *, budget: int | None = None) -> Any:
+    def to_shapiq(self, *, budget: int | None = None, estimated: bool | None = None) -> Any:
         """Return a ``shapiq.InteractionValues``; :meth:`from_shapiq` is its inverse.
 
         shapiq has no place for names and errors: give its plots ``feature_names=list(features)``.
-        The value for the empty set is in the table and is the ``baseline_value``; ``estimated`` is
-        False where all standard errors are 0. What has order 1 shapiq calls SV or BV.
+        The value for the empty set is in the table and is the ``baseline_value``. What has order 1
+        shapiq calls SV or BV.
 
         Parameters
         ----------
         budget
             evaluations that it took, for ``estimation_budget``.
+        estimated
+            shapiq's mark of what is not exact; by default False where all standard errors are 0.
 
         Raises
         ------
@@ -318,7 +320,7 @@ class Interactions(Mapping[Term, float]):
         """
         from interplay.interactions import peers
 
-        return peers.to_shapiq(self, budget)
+        return peers.to_shapiq(self, budget, estimated)
 
     @classmethod
     def from_shapiq(cls, values: Any, features: Sequence[str] | None = None) -> Interactions:

@@ -20,6 +20,9 @@ from interplay.value_function import BoolArray, FloatArray
 LEARNING: Final = 0.5
 """Exponent of the methods that find interactions; see :attr:`Surrogate.exponent`."""
 
+SHOWN_TERMS: Final = 200
+"""Terms of a run's spectrum beside the constant, at most."""
+
 
 class Surrogate(ABC):
     """A cheap function of the mask that imitates the value function.
@@ -122,7 +125,7 @@ class Surrogate(ABC):
         known = None if np.isnan(errors).any() else errors
         return Spectrum.from_packed(pack_terms(terms, n), values, n, standard_errors=known)
 
-    def spectrum(self, max_terms: int | None = 200) -> Spectrum:
+    def spectrum(self, max_terms: int | None = SHOWN_TERMS) -> Spectrum:
         """Return the largest ``max_terms`` Walsh terms beside the constant; None for all.
 
         A Gaussian process has all 2^n of them, and lists at most 2,000.

@@ -43,6 +43,14 @@ def test_an_estimate_says_so() -> None:
     assert values.estimation_budget == run.sample.masks == 60
 
 
+def test_a_part_of_an_exact_series_says_so() -> None:
+    """Of 512 exact terms a run shows 200."""
+    values = np.random.default_rng(0).normal(size=512)
+    run = ip.explain(lambda masks: values[masks @ (1 << np.arange(9))], 9, budget=512, store=None)
+    assert run.interactions("SV").is_exact
+    assert run.to_shapiq().estimated
+
+
 def test_the_row_of_a_table_goes_along() -> None:
     table = pandas.DataFrame({"age": [39.0, 20.0, 50.0], "hours": [40.0, 10.0, 20.0]})
     f = ip.tabular(table.iloc[0], predict=lambda rows: rows["age"] - rows["hours"],
