@@ -202,7 +202,8 @@ def test_several_targets_from_the_same_calls(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.evaluations.values, both.evaluations.values)
     assert ip.read_recording(tmp_path / "run.npz").targets == ("all", "pair")
     page = both.report(tmp_path / "report.html").read_text("utf-8")
-    assert page.count('class="interplay-report"') == 2
+    assert page.count('class="interplay-report"') == 1, "one style, one script"
+    assert page.count("<main lang=") == 2
 
 
 def test_replicates_tell_the_noise_apart(tmp_path: Path) -> None:

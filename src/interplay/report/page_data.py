@@ -67,6 +67,7 @@ def _what_if(run: Reading) -> dict[str, Any]:
         "constant": spectrum.constant,
         "error": 0.0 if errors is None or constant is None else float(errors[constant]),
         "z": Z_90,
+        "residual": run.residual or 0.0,
         "draws": _draws(run, constant, order),
     }
 

@@ -44,7 +44,8 @@ function whatIf(run, subject) {
 
   function tell() {
     const { total, spread } = predict();
-    const half = spread === null ? null : data.whatIf.z * spread;
+    // what the coefficients may be off by, and what the series gets wrong on random masks
+    const half = spread === null ? null : data.whatIf.z * Math.hypot(spread, data.whatIf.residual);
     const value = said.querySelector(".predicted");
     value.textContent = scale.plain(total);
     value.dataset.value = total; // the whole number, for whoever reads it by a script
