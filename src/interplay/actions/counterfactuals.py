@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +18,9 @@ from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, evaluate, pa
 from interplay.lenses.pairs import pairs_of
 from interplay.metrics import LEVEL, bootstrap
 from interplay.value_function import BoolArray, FloatArray
+
+FORMAT: Final = "interplay.counterfactuals"
+VERSION: Final = 1
 
 TOP: Final = 20
 BACKGROUNDS: Final = 50
@@ -86,6 +89,8 @@ class Counterfactuals:
         What it has cost; ``reused`` evaluations came from the store.
     stopped : str, optional
         Why it ended early.
+    explained : str, optional
+        Fingerprint of the value function that was explained.
     """
 
     target: str
@@ -100,6 +105,7 @@ class Counterfactuals:
     reused: int
     seconds: float
     stopped: str | None
+    explained: str | None = field(default=None, repr=False)
 
     @property
     def sentence(self) -> str:
@@ -120,6 +126,8 @@ class Counterfactuals:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a JSON-able mapping: what ``subject["counterfactuals"]`` holds."""
         return {
+            "format": FORMAT,
+            "version": VERSION,
             **asdict(self),
             "pairs": [
                 asdict(pair) | {"features": list(pair.features), "names": list(pair.names)}
@@ -269,6 +277,7 @@ def counterfactuals(
         reused=paid.reused,
         seconds=paid.seconds,
         stopped=paid.stopped,
+        explained=explanation.config.get("fingerprint"),
     )
 
 

@@ -73,7 +73,6 @@ class Decision:
 
     def _decided(self, values: FloatArray) -> list[Any]:
         assert self.decide is not None
-        assert self.decide is not None
         given = values[:, 0] if len(self.columns) == 1 else values
         found = self.decide(given)
         try:

@@ -25,7 +25,7 @@ from interplay.actions.search import Search
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
 from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, parse_budget
 from interplay.groups import Grouped
-from interplay.value_function import FloatArray
+from interplay.value_function import FloatArray, bare
 
 AT_MOST: Final = 20
 """Features that a flip has at most, where nobody says."""
@@ -301,10 +301,11 @@ def _result(
     paid = probe.paid
     masked = getattr(probe.value_function, "masked_text", None)
     masks = masks_without([removed], search.nearby.n)
+    names = tuple(explanation.features[i] for i in removed)
     return Flip(
         found=best is not None,
         features=removed,
-        names=_names(explanation, removed),
+        names=names,
         n=search.nearby.n,
         noun=noun_of(explanation.subject),
         verb="removed" if replacements is None else "replaced",
@@ -321,7 +322,11 @@ def _result(
         at_most=search.at_most,
         irreducible=best is not None and all(one in search.tried for one in around),
         alternatives=tuple(
-            Alternative(one, _names(explanation, one), float(search.tried[one][0]))
+            Alternative(
+                one,
+                tuple(explanation.features[i] for i in one),
+                float(search.tried[one][0]),
+            )
             for one in others[:SHOWN]
         ),
         inputs=tuple(transfers),
@@ -334,8 +339,11 @@ def _result(
         budget=str(spend),
         stopped=probe.stopped,
         fingerprint=paid.fingerprint,
+        explained=explanation.config.get("fingerprint"),
+        replaced_by=_texts(names, replacements) if replacements is not None else (),
     )
 
 
-def _names(explanation: Explained, removed: Removed) -> tuple[str, ...]:
-    return tuple(explanation.features[i] for i in removed)
+def _texts(names: Sequence[str], replacements: Mapping[str, str]) -> tuple[str, ...]:
+    """What stands in the place of each of these features."""
+    return tuple(replacements.get(name, replacements.get(bare(name), "")) for name in names)

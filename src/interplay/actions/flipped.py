@@ -67,10 +67,14 @@ class Flip:
         what the same edit does to other inputs.
     text
         the text that is left, where there is one.
+    replaced_by
+        what stands in the place of each of ``names``; empty where they were removed.
     calls, reused, seconds, tokens, usd
         what the search has cost; ``reused`` evaluations came from the store.
     budget, stopped
         of the search, and why it ended early; None where it did not.
+    fingerprint, explained
+        of the value function that was asked, and of the one that was explained.
     """
 
     found: bool
@@ -102,6 +106,8 @@ class Flip:
     budget: str
     stopped: str | None
     fingerprint: str = field(repr=False)
+    explained: str | None = field(default=None, repr=False)
+    replaced_by: tuple[str, ...] = ()
 
     @property
     def verified(self) -> bool:
@@ -176,6 +182,7 @@ class Flip:
                     "calls",
                 ),
                 *("reused", "seconds", "tokens", "usd", "budget", "stopped", "fingerprint"),
+                "explained",
             )
         }
         before, after = self.input_rates
@@ -188,6 +195,7 @@ class Flip:
             "verified": self.verified,
             "features": list(self.features),
             "names": list(self.names),
+            "replaced_by": list(self.replaced_by),
             "rate_before": self.rate_before.to_dict(),
             "rate_after": self.rate_after.to_dict(),
             "alternatives": [

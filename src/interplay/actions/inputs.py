@@ -64,6 +64,7 @@ class Transfer:
             "after": self.after,
             "rate_before": self.rate_before.to_dict(),
             "rate_after": self.rate_after.to_dict(),
+            "words": self.words,
         }
 
 

@@ -156,6 +156,7 @@ def prune(
         seconds=scores.seconds,
         stopped=scores.stopped,
         value_function=function,
+        explained=explanation.config.get("fingerprint"),
     )
 
 

@@ -158,6 +158,8 @@ class Pruning:
         What it has cost; ``reused`` evaluations came from the store.
     stopped : str, optional
         Why it ended early.
+    explained : str, optional
+        Fingerprint of the value function that was explained.
     """
 
     target: str
@@ -174,6 +176,7 @@ class Pruning:
     seconds: float
     stopped: str | None
     value_function: Any = field(repr=False, compare=False)
+    explained: str | None = field(default=None, repr=False)
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -274,6 +277,7 @@ class Pruning:
             "reused": self.reused,
             "seconds": self.seconds,
             "stopped": self.stopped,
+            "explained": self.explained,
             "before": self._plain(self.before),
             "contests": [
                 {

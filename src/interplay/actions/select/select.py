@@ -170,6 +170,7 @@ def select(
         reused=scores.reused,
         seconds=scores.seconds,
         stopped=scores.stopped,
+        explained=explanation.config.get("fingerprint"),
     )
 
 

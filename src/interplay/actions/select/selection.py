@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,6 +88,8 @@ class Selection:
         What it has cost; ``reused`` evaluations came from the store.
     stopped : str, optional
         Why it ended early.
+    explained : str, optional
+        Fingerprint of the value function that was explained.
     """
 
     target: str
@@ -109,6 +111,7 @@ class Selection:
     reused: int
     seconds: float
     stopped: str | None
+    explained: str | None = field(default=None, repr=False)
 
     @property
     def best(self) -> Choice:
@@ -199,6 +202,7 @@ class Selection:
             "reused": self.reused,
             "seconds": self.seconds,
             "stopped": self.stopped,
+            "explained": self.explained,
         }
 
     def save(self, path: str | Path) -> Path:
