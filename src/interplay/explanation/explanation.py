@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput, unknown
+from interplay.explanation.acting import action_about
 from interplay.explanation.contents import contents
 from interplay.explanation.convergence import FRACTIONS, Fits, curve, with_convergence
 from interplay.explanation.draws import COUNT
@@ -221,6 +222,37 @@ class Explanation:
         [25, 50, 100, 200]
         """
         return with_convergence(self, fractions)
+
+    def with_action(self, result: Any, *, source: str = "the result") -> Explanation:
+        """Return the same run with what was done about it, which its report and file then tell.
+
+        Parameters
+        ----------
+        result
+            of :func:`interplay.flip`, :func:`interplay.prune`, :func:`interplay.select` or
+            ``counterfactuals``; or what its ``to_dict()`` returned. One that is there already is
+            not added again.
+        source
+            what an error calls it.
+
+        Raises
+        ------
+        BadInput
+            it is about another run (other features, targets, model or ablation), damaged, or of a
+            newer version.
+
+        Examples
+        --------
+        >>> import interplay as ip
+        >>> def game(masks):
+        ...     return 1.0 - 2.0 * (~masks[:, 1] & ~masks[:, 2])
+        >>> found = ip.explain(game, ["so", "not", "bad"], store=None)
+        >>> found.with_action(ip.flip(found, game)).actions[0]["names"]
+        ['not', 'bad']
+        """
+        fingerprint = self.config.get("fingerprint")
+        told = action_about(result, self.features, self.targets, fingerprint, source)
+        return self if told in self.actions else replace(self, actions=(*self.actions, told))
 
     def diagnostics(self) -> list[str]:
         """Return what a reader should know, in sentences; the first says how far to trust it."""

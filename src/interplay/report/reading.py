@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
+from interplay.report.action import Action, Unread
+from interplay.report.actions import actions_of
 from interplay.report.drawing import Drawing, drawing
 from interplay.report.examples import ExamplesDrawing, examples_drawing
 from interplay.report.network import NetworkDrawing, network_drawing
@@ -501,6 +503,13 @@ class Reading:
         """The name of a feature that stands alone: a word without the punctuation around it."""
         name = self.features[feature]
         return bare(name) if self.noun == "word" else name
+
+    # ---- what was done about it
+
+    @cached_property
+    def actions(self) -> list[Action | Unread]:
+        """Results of flip, prune, select and counterfactuals that the run holds."""
+        return actions_of(self)
 
     # ---- how it was made
 
