@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import cho_solve
 from scipy.optimize import approx_fprime
 
 import interplay as ip
@@ -149,8 +150,19 @@ def test_conjugate_gradients_are_the_factor(monkeypatch: pytest.MonkeyPatch) -> 
     exact = kernel(signs, signs) @ solve.solve(kernel, signs, values, weights)
     monkeypatch.setattr(solve, "CHOLESKY_ROWS", 100)
     monkeypatch.setattr(solve, "LANDMARKS", 64)
+    monkeypatch.setattr(solve, "ROWS_HELD", 70)
     stepped = kernel(signs, signs) @ solve.solve(kernel, signs, values, weights)
     np.testing.assert_allclose(stepped, exact, atol=2e-3)
+
+
+def test_a_preconditioner_that_rounding_made_indefinite_is_mended() -> None:
+    one = np.ones((200, 1), np.float32)
+    core = (one @ one.T).astype(np.float64)
+    core -= 1e-5 * np.eye(200)  # what sums in single precision are off by
+    factored = solve._factor_of(core)
+    assert np.isfinite(cho_solve(factored, np.ones(200))).all()
+    hopeless = core - 10 * np.eye(200)  # then the diagonal alone scales
+    assert np.isfinite(cho_solve(solve._factor_of(hopeless), np.ones(200))).all()
 
 
 def test_error_bars_of_a_part_of_the_rows_are_scaled_up(monkeypatch: pytest.MonkeyPatch) -> None:
