@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any
 
 from interplay.collection.aggregate import labels_of
@@ -61,11 +62,19 @@ class Alignment:
 
     def from_first(self, term: Term) -> Term | None:
         """Return a set of the first run's features as numbers of shared ones, or None."""
-        return _renamed(term, self.first)
+        return _renamed(term, self._places[0])
 
     def from_second(self, term: Term) -> Term | None:
         """Return a set of the second run's features as numbers of shared ones, or None."""
-        return _renamed(term, self.second)
+        return _renamed(term, self._places[1])
+
+    @cached_property
+    def _places(self) -> tuple[dict[int, int], dict[int, int]]:
+        first, second = (
+            {feature: k for k, feature in enumerate(features)}
+            for features in (self.first, self.second)
+        )
+        return first, second
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able mapping."""
@@ -77,8 +86,7 @@ class Alignment:
         }
 
 
-def _renamed(term: Term, features: tuple[int, ...]) -> Term | None:
-    place = {feature: k for k, feature in enumerate(features)}
+def _renamed(term: Term, place: Mapping[int, int]) -> Term | None:
     if any(i not in place for i in term):
         return None
     return tuple(sorted(place[i] for i in term))
@@ -123,8 +131,19 @@ def align(first: Explanation, second: Explanation, names: tuple[str, str]) -> Al
 
 
 def _edited(mine: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
-    blocks = SequenceMatcher(None, mine, others, autojunk=False).get_matching_blocks()
-    return [(a + k, b + k) for a, b, size in blocks for k in range(size)]
+    # what is alike at both ends needs no search, whose time grows as the square of the length
+    least = min(len(mine), len(others))
+    before = next((k for k in range(least) if mine[k] != others[k]), least)
+    left = range(least - before)
+    after = next((k for k in left if mine[-1 - k] != others[-1 - k]), least - before)
+    a, b = mine[before : len(mine) - after], others[before : len(others) - after]
+    blocks = SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+    pairs = [(i + k, j + k) for i, j, size in blocks for k in range(size)]
+    return [
+        *((k, k) for k in range(before)),
+        *((before + i, before + j) for i, j in pairs),
+        *((len(mine) - k, len(others) - k) for k in range(after, 0, -1)),
+    ]
 
 
 def _by_name(

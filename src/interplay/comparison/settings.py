@@ -14,7 +14,10 @@ LEFT_OUT: Final = ("made", "store", "target", "method", "versions")
 CHOSEN: Final = ("fitted", "fingerprint")
 """What followed from settings and was not set."""
 
-TOLD_ELSEWHERE: Final = ("text", "model", "units", "mask", "target", "response", "batch_size")
+TOLD_ELSEWHERE: Final = (
+    *("text", "model", "units", "mask", "target", "response", "batch_size"),
+    *("ablation", "rescale", "trainer", "parts"),
+)
 """Arguments of a lens that stand among the settings under a name of their own, or as the text."""
 
 LONGEST: Final = 300

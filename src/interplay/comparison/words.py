@@ -8,7 +8,7 @@ from functools import cached_property
 from math import comb
 from typing import TYPE_CHECKING, Final
 
-from interplay.comparison.sampling import INDEPENDENT, SAME_NUMBERS
+from interplay.comparison.sampling import INDEPENDENT, SAME_MASKS, SAME_NUMBERS
 from interplay.explanation import Explanation
 from interplay.report.numbers import Scale, count, elide, percent
 from interplay.report.reading import Reading
@@ -200,10 +200,11 @@ class Telling:
             )
         if self.pair.relation == INDEPENDENT:
             return ""
+        the = "the " if self.pair.relation == SAME_MASKS else ""
         return (
-            f"{a} and {b} were fitted to {self.pair.relation}: their errors are not independent. "
-            "Where the two functions are alike, so are the errors, and intervals of differences, "
-            "which take them as independent, are wider than they need be."
+            f"{a} and {b} were fitted to {the}{self.pair.relation}: their errors are not "
+            "independent. Where the two functions are alike, so are the errors, and intervals of "
+            "differences, which take them as independent, are wider than they need be."
         )
 
     @property
