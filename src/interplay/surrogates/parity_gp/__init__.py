@@ -30,6 +30,9 @@ MOST_TERMS: Final = 2000
 MOST_ERRORS: Final = 500
 """Most sets whose Shapley interactions get error bars: each costs some milliseconds."""
 
+MOST_MEMORY: Final = 1e9
+"""Bytes that fits side by side take together; a single one may take more."""
+
 SPREADS: Final = (0.4, 1.0)
 """How far relevances may differ: alike (a game of a few players), or a few among many."""
 
@@ -264,9 +267,8 @@ def _cross_fit(sample: Sample, target: FloatArray) -> list[tuple[Posterior, Floa
         need, f"a Gaussian process on {len(target):,} masks", 'fit fewer, or take "proxyspex"'
     )
     jobs = [(spread, fold) for spread in SPREADS for fold in (None, *range(sample.k))]
-    done = iter(
-        in_parallel(fit, jobs, rows=len(target), most=max(1, int(available() / (2 * need))))
-    )
+    together = int(min(available() / 2, MOST_MEMORY) / need)
+    done = iter(in_parallel(fit, jobs, rows=len(target), most=max(1, together)))
     found = []
     for _ in SPREADS:
         whole, out_of_fold = next(done), np.full(len(target), np.nan)
