@@ -155,8 +155,8 @@ def page() -> str:
             "their own (0 and 1, 2 and 3, ...), half of them of one function, half of two that "
             "differ in a quarter of their terms. Of every difference that `compare` lists, whether "
             "the 90 % interval holds the true one. *By one*: only one spectrum lists the term, and "
-            "the other's surrogate says value and error; *assumed*: the same from the files without "
-            "their arrays, or where the surrogate has no error for it. "
+            "the other's surrogate says value and error; *assumed*: it has no error for it, or is "
+            "not at hand (the same runs, without their arrays). "
             "*Clear* is what `compare` calls so; *false* are those whose true difference is 0.",
             "",
             *coverage(),

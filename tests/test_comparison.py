@@ -433,6 +433,19 @@ def test_runs_that_found_nothing_agree() -> None:
     assert comparison.pairs[0].likeness.correlation is None
 
 
+def test_a_run_without_effects_is_not_like_one_with_effects() -> None:
+    errors = {(0,): 0.1}
+    flat, steep = (made(ip.Spectrum({(0,): f}, 2, errors=errors)) for f in (0.0, 1.0))
+    sentence = compare(flat, steep).sentence
+    assert sentence.startswith("They differ most in “x0”: 0 in A, −2.00 in B")
+    assert "one of them predicts the same for every mask" in sentence
+    again = made(ip.Spectrum({(0,): 0.0}, 2, errors=errors))
+    assert compare(flat, again).sentence == (
+        "They agree: their only effect does not differ clearly, and both predict the same for "
+        "every mask."
+    )
+
+
 def test_another_scale_is_told() -> None:
     errors = {(0,): 0.01}
     small, large = (made(ip.Spectrum({(0,): f}, 2, errors=errors)) for f in (1.0, 2.0))

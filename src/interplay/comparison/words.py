@@ -38,7 +38,9 @@ def phrase(reading: Reading, features: Sequence[int]) -> str:
 
 def alike(found: Likeness) -> bool:
     """Whether two functions are alike as a whole."""
-    return found.correlation is None or found.correlation >= ALIKE
+    if found.correlation is None:  # one of them is a constant: are both?
+        return not any(found.shared_variance)
+    return found.correlation >= ALIKE
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
@@ -120,6 +122,8 @@ class Telling:
                 f"{self._correlates}."
             )
         none = f"none of the {total} differs clearly"
+        if len(rows) == 1:
+            none = "their only effect does not differ clearly"
         if alike(self.pair.likeness):
             return f"{opening}{they} agree: {none}, and {self._correlates}."
         return f"{opening}{none if they == 'they' else none.capitalize()}; {self._correlates}."
@@ -128,7 +132,8 @@ class Telling:
     def _correlates(self) -> str:
         found, expected = self.pair.likeness.correlation, self.pair.likeness.expected
         if found is None:
-            return "one of them predicts the same for every mask"
+            constant = "both predict" if alike(self.pair.likeness) else "one of them predicts"
+            return f"{constant} the same for every mask"
         told = f"predictions correlate at {_two(found)}"
         if found < ALIKE and expected is not None and expected < 0.98:
             told += f" (two such fits of one function: {_two(expected)} or more)"
