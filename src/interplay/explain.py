@@ -14,6 +14,7 @@ import numpy as np
 from interplay.errors import BadInput, BudgetExceeded
 from interplay.evaluate import (
     Budget,
+    Executor,
     Finished,
     Fitting,
     Meter,
@@ -44,6 +45,7 @@ def explain(
     replicates: int = 1,
     stop: Stop | None = None,
     on_event: OnEvent | None = None,
+    executor: Executor | None = None,
 ) -> Explanation:
     """Find the combinations of features that drive a value function.
 
@@ -86,6 +88,9 @@ def explain(
         is explained: see :func:`interplay.interruptible`.
     on_event
         called with progress events of :mod:`interplay.evaluate`.
+    executor
+        who calls the value function: this process, or several workers at a time with a
+        :class:`~interplay.evaluate.RayExecutor`.
 
     Raises
     ------
@@ -113,7 +118,13 @@ def explain(
     check_design(method, design)
     started, tell = time.perf_counter(), on_event or (lambda event: None)
     line = partial(
-        _one_pass, seed=seed, store=store, replicates=replicates, stop=stop, on_event=on_event
+        _one_pass,
+        seed=seed,
+        store=store,
+        replicates=replicates,
+        stop=stop,
+        on_event=on_event,
+        executor=executor,
     )
     nested = Nested.of(value_function, names, allowed, replicates)
     if nested is None:
@@ -149,6 +160,7 @@ def _one_pass(
     replicates: int,
     stop: Stop | None,
     on_event: OnEvent | None,
+    executor: Executor | None,
 ) -> tuple[Explanation, Meter]:
     """Sample masks, evaluate them, fit; return what that gave, and what it has cost so far."""
     plan = Plan.of(len(names), budget, method, replicates, seed, design)
@@ -158,7 +170,9 @@ def _one_pass(
     stability, fit_seconds = Stability(), 0.0
     rounds: dict[int, dict[str, Estimate]] = {}
     with nullcontext(None) if store is None else Store(Path(store)) as opened:
-        sampling = Sampling(value_function, names, plan, opened, fingerprint, stop, on_event)
+        sampling = Sampling(
+            value_function, names, plan, opened, fingerprint, stop, on_event, executor
+        )
         for evaluations in sampling.rounds():
             tell(Fitting(method))
             began = time.perf_counter()

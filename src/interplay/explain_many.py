@@ -8,7 +8,7 @@ from typing import Any
 
 from interplay.collection import Explanations
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, StoreError
-from interplay.evaluate import Budget, NextInput, OnEvent, Stop, parse_budget
+from interplay.evaluate import Budget, Executor, NextInput, OnEvent, Stop, parse_budget
 from interplay.explain import explain
 from interplay.explanation import Explanation
 from interplay.rounds import check_design
@@ -27,6 +27,7 @@ def explain_many(
     store: str | Path | None = "runs.db",
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
+    executor: Executor | None = None,
 ) -> Explanations:
     """Explain each of many inputs, to see what they have in common.
 
@@ -45,6 +46,8 @@ def explain_many(
     stop
         asked before every batch; where it returns a reason, the input at hand is finished with what
         there is, and the rest are recorded as not explained.
+    executor
+        as for :func:`interplay.explain`; one serves all inputs.
 
     Returns
     -------
@@ -93,6 +96,7 @@ def explain_many(
                 store=store,
                 stop=stop,
                 on_event=on_event,
+                executor=executor,
             )
         except (StoreError, MissingExtra) as error:  # these would meet every other input too
             error.add_note(f"(at input {name!r}; {number - 1} were done before)")

@@ -13,7 +13,7 @@ import numpy as np
 from interplay import masks as designs
 from interplay.codes import MaskCode
 from interplay.errors import BadInput
-from interplay.evaluate import OnEvent, Stop, Store, evaluate
+from interplay.evaluate import Executor, OnEvent, Stop, Store, evaluate
 from interplay.explanation import Cost, Explanation, describe, digest_of, load
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
@@ -65,6 +65,7 @@ def replay(
     store: str | Path | None = None,
     stop: Stop | None = None,
     on_event: OnEvent | None = None,
+    executor: Executor | None = None,
 ) -> Replay:
     """Make a saved run again: the same masks, their values, the same fit.
 
@@ -80,7 +81,7 @@ def replay(
         run, else from the store, and the model is asked for what neither has.
     store
         by default the run's own. A fresh replay uses none.
-    stop, on_event
+    stop, on_event, executor
         as in :func:`interplay.explain`.
 
     Raises
@@ -95,7 +96,7 @@ def replay(
     """
     path = Path(path)
     run = load(path)
-    evaluations, source, cost = _values(run, value_function, fresh, store, stop, on_event)
+    evaluations, source, cost = _values(run, value_function, fresh, store, stop, on_event, executor)
     surrogates = fit_recording(
         evaluations, method=str(run.config["method"]), seed=int(run.config["seed"])
     )
@@ -126,6 +127,7 @@ def _values(
     store: str | Path | None,
     stop: Stop | None,
     on_event: OnEvent | None,
+    executor: Executor | None,
 ) -> tuple[Recording, str, Cost]:
     """The run's masks and values, where from, and what they cost now."""
     m, replicates = run.sample.masks, run.sample.replicates
@@ -153,6 +155,7 @@ def _values(
             replicates=replicates,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     if found.stopped:
         raise BadInput(f"the replay was {found.stopped} after {len(found.values)} of {m} masks")

@@ -17,6 +17,7 @@ from interplay.evaluate import (
     Budget,
     Evaluation,
     Event,
+    Executor,
     Forecasted,
     Meter,
     OnEvent,
@@ -221,6 +222,7 @@ class Sampling:
     fingerprint: str | None
     stop: Stop | None
     on_event: OnEvent | None
+    executor: Executor | None = None
     parts: list[Evaluation] = field(default_factory=list)
     stable: bool = False
     surrogates: Mapping[str, Surrogate] | None = None
@@ -251,6 +253,7 @@ class Sampling:
                 meter=meter,
                 stop=self.stop,
                 on_event=lambda event: self.tell(event, meter),
+                executor=self.executor,
             )
             self.parts.append(part)
             masks = np.concatenate([masks, design.masks[new][: len(part.values)]])

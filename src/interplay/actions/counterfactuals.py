@@ -14,7 +14,7 @@ import numpy as np
 from interplay.actions.explained import Explained, same_function
 from interplay.actions.prune.pruning import interval
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, evaluate, parse_budget
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, evaluate, parse_budget
 from interplay.lenses.pairs import pairs_of
 from interplay.metrics import LEVEL, bootstrap
 from interplay.value_function import BoolArray, FloatArray
@@ -160,6 +160,7 @@ def counterfactuals(
     seed: int = 0,
     stop: Stop | None = None,
     on_event: OnEvent | None = None,
+    executor: Executor | None = None,
 ) -> Counterfactuals:
     """Measure the strongest pair interactions of an explanation, and compare them with it.
 
@@ -192,7 +193,7 @@ def counterfactuals(
         SQLite file of evaluations; default: that of the explanation.
     seed
         of the backgrounds.
-    stop, on_event
+    stop, on_event, executor
         as in :func:`interplay.explain`.
 
     Raises
@@ -245,6 +246,7 @@ def counterfactuals(
             meter=Meter(spend),
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     rounds = len(paid.values) // (4 * len(chosen))
     if rounds < 3:

@@ -23,7 +23,7 @@ from interplay.actions.probe import Probe, Removed, masks_without
 from interplay.actions.rates import Rate, rate_of
 from interplay.actions.search import Search
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, parse_budget
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, parse_budget
 from interplay.groups import Grouped
 from interplay.value_function import FloatArray, bare
 
@@ -58,6 +58,7 @@ def flip(
     fingerprint: str | None = None,
     stop: Stop | None = None,
     on_event: OnEvent | None = None,
+    executor: Executor | None = None,
 ) -> Flip:
     """Find the smallest set of features whose removal changes a decision, verified by real calls.
 
@@ -110,7 +111,7 @@ def flip(
         of the solver's local searches.
     fingerprint
         as in :func:`interplay.explain`, where one was given there.
-    stop, on_event
+    stop, on_event, executor
         as in :func:`interplay.explain`.
 
     Raises
@@ -155,7 +156,7 @@ def flip(
     with nullcontext(None) if place is None else Store(Path(place)) as opened:
         probe = Probe(
             function, len(explanation.features), rule.columns, opened, fingerprint, Meter(spend),
-            stop, on_event,
+            stop, on_event, executor=executor,
         )  # fmt: skip
         full = probe.samples([()], repeats)
         if not full.shape[1]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.evaluate import Evaluation, Meter, OnEvent, Stop, Store, evaluate, join
+from interplay.evaluate import Evaluation, Executor, Meter, OnEvent, Stop, Store, evaluate, join
 from interplay.value_function import BoolArray, FloatArray
 
 Removed = tuple[int, ...]
@@ -49,6 +49,7 @@ class Probe:
     meter: Meter
     stop: Stop | None
     on_event: OnEvent | None
+    executor: Executor | None = None
     stopped: str | None = None
     parts: list[Evaluation] = field(default_factory=list)
 
@@ -81,6 +82,7 @@ class Probe:
             meter=self.meter,
             stop=self.stop,
             on_event=self.on_event,
+            executor=self.executor,
         )
         self.parts.append(found)
         if found.stopped:

@@ -16,6 +16,7 @@ from interplay.evaluate.events import (
     Started,
     Warned,
 )
+from interplay.evaluate.executors import Executor
 from interplay.evaluate.functions import Function, Identity
 from interplay.evaluate.interrupt import Interruption, interruptible
 from interplay.evaluate.run import SPENT, Stop, evaluate
@@ -26,6 +27,7 @@ __all__ = [
     "Budget",
     "Evaluation",
     "Event",
+    "Executor",
     "Finished",
     "Fitting",
     "Forecast",

@@ -17,7 +17,7 @@ from interplay.actions.prune.removal import queries_of_group
 from interplay.actions.prune.scores import Scores, check_prunable
 from interplay.actions.prune.search import TRIALS
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, parse_budget
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, parse_budget
 from interplay.lenses.remake import value_function_of
 
 KEEP: Final = 0.66
@@ -42,6 +42,7 @@ def prune(
     seed: int = 0,
     stop: Stop | None = None,
     on_event: OnEvent | None = None,
+    executor: Executor | None = None,
 ) -> Pruning:
     """Choose the parts of a network to keep for a task, and test the choice on unseen prompts.
 
@@ -87,7 +88,7 @@ def prune(
         SQLite file of evaluations; default: that of the explanation.
     seed
         of everything random.
-    stop, on_event
+    stop, on_event, executor
         as in :func:`interplay.explain`.
 
     Returns
@@ -130,7 +131,7 @@ def prune(
         raise BadInput(f"prune has no automatic budget; give calls, such as 500. Got {budget!r}")
     where = store if store is not None else explanation.config.get("store")
     with nullcontext(None) if where is None else Store(Path(where)) as opened:
-        scores = Scores(opened, Meter(spend), stop, on_event)
+        scores = Scores(opened, Meter(spend), stop, on_event, executor=executor)
         judge = Judge(scores, train, test, places, int(seed))
         before = judge.choice("all", np.ones(n, dtype=bool))
         if before is None:

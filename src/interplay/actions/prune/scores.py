@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.evaluate import Meter, OnEvent, Stop, Store, evaluate
+from interplay.evaluate import Executor, Meter, OnEvent, Stop, Store, evaluate
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -76,6 +76,7 @@ class Scores:
     stop: Stop | None
     on_event: OnEvent | None
     replicates: int = 1
+    executor: Executor | None = None
     calls: int = 0
     reused: int = 0
     seconds: float = 0.0
@@ -109,6 +110,7 @@ class Scores:
                 meter=self.meter,
                 stop=self.stop,
                 on_event=self.on_event,
+                executor=self.executor,
             )
             self.calls, self.reused = self.calls + found.calls, self.reused + found.reused
             self.seconds += found.seconds

@@ -17,7 +17,7 @@ from interplay.actions.prune.search import TRIALS, Trials, searched
 from interplay.actions.select.exchange import exchanged, ladder, without_neighbours
 from interplay.actions.select.selection import METHODS, Reason, Selection
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Meter, OnEvent, Stop, Store, parse_budget
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, parse_budget
 from interplay.lenses.remake import value_function_of
 from interplay.lenses.training_data.together import Together, together
 from interplay.lenses.training_data.value import MEAN
@@ -46,6 +46,7 @@ def select(
     seed: int = 0,
     stop: Stop | None = None,
     on_event: OnEvent | None = None,
+    executor: Executor | None = None,
 ) -> Selection:
     """Choose the training examples to keep, and test the choice on examples it has not seen.
 
@@ -84,7 +85,7 @@ def select(
         SQLite file of evaluations; default: that of the explanation.
     seed
         of everything random.
-    stop, on_event
+    stop, on_event, executor
         as in :func:`interplay.explain`.
 
     Returns
@@ -131,7 +132,9 @@ def select(
         raise BadInput(f"select has no automatic budget; give calls, such as 500. Got {budget!r}")
     where = store if store is not None else explanation.config.get("store")
     with nullcontext(None) if where is None else Store(Path(where)) as opened:
-        scores = Scores(opened, Meter(spend), stop, on_event, explanation.sample.replicates)
+        scores = Scores(
+            opened, Meter(spend), stop, on_event, explanation.sample.replicates, executor
+        )
         judge = _Judge(scores, function, place, explanation.subject, int(seed))
         before = judge.choice("all", np.ones(n, dtype=np.bool_))
         chooser = _Chooser(shown, judge, function, room, limit, int(random), int(seed))
