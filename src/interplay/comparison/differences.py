@@ -6,8 +6,8 @@ of independent fits. Looked at is every set of shared features that either spect
 that only one of them lists, the other run's surrogate says value and error where it is at hand. It
 has none for a term that a sparse fit did not keep, and without it nothing is known: the value is
 then 0, and the error *assumed* to be as large as those of the terms of that order that the run
-lists. Fits of known functions show that such intervals cover the truth as often as the others
-(docs/compare.md).
+lists. On known functions such intervals cover the truth about as often as the others
+(docs/benchmarks/comparisons.md).
 """
 
 from __future__ import annotations
