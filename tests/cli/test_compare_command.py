@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import interplay as ip
+from interplay.cli import run
 from interplay.cli.compare import names_of
 
 
@@ -22,8 +23,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return -1.0 * masks[:, 3] + (3.0 + more) * (masks[:, 2] & masks[:, 3])
 
     for name, more in (("before", 0.0), ("after", 1.0)):
-        run = ip.explain(lambda m, k=more: game(m, k), words, store=None, fingerprint=name)
-        run.save(folder / f"{name}.json")
+        found = ip.explain(lambda m, k=more: game(m, k), words, store=None, fingerprint=name)
+        found.save(folder / f"{name}.json")
     ip.explain(lambda m: 1.0 * m[:, 0], ["x", "y"], store=None).save(folder / "other.json")
     return folder
 
@@ -79,15 +80,15 @@ def test_the_same_file_twice(interplay, runs: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_an_error_of_one_line(
-    interplay, runs: Path, given: list[str], message: str
+    runs: Path, given: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (runs / "many.json").write_text('{"format": "interplay.runs"}', "utf-8")
     paths = [runs / one if one.endswith(".json") else one for one in given]
-    done = interplay("compare", *paths)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert run(["compare", *map(str, paths)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert message in told
+    assert told.count("\n") == 1
 
 
 def test_runs_are_called_by_what_tells_them_apart() -> None:
