@@ -6,13 +6,20 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 from interplay.actions.prune import pruning
 from interplay.actions.select import selection
 from interplay.report.action import Action
 from interplay.report.dots import Dot, Dots, Mark
+from interplay.report.network import NetworkDrawing
 from interplay.report.numbers import Scale, count
+
+LEFT, TOP, SIDE, STEP = 28, 14, 12, 15
+"""Room for what is written at a grid, the width of a square, and how far it is to the next."""
+
+LABELS = 24
+"""Rows and columns that are named at most."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,56 @@ def contest(
     )
 
 
+class Label(NamedTuple):
+    """What is written at a row or column of a grid."""
+
+    x: float
+    y: float
+    words: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The parts of a network, layers down: squares that stay, crossed out ones that go.
+
+    ``kept`` and ``gone`` are the paths of all squares of a kind: a network may have thousands.
+    """
+
+    width: int
+    height: int
+    labels: list[Label]
+    kept: str
+    gone: str
+
+    @classmethod
+    def of(cls, network: NetworkDrawing, kept: frozenset[int]) -> Self:
+        """Return the grid of a network."""
+        heads = network.heads_of_columns
+        names = [network.layer(row) for row in range(len(network.layers))]
+        labels = [
+            Label(LEFT + STEP * column + SIDE / 2, TOP - 4, heads[column], "middle")
+            for column in range(0, len(heads), -(-len(heads) // LABELS))
+        ]
+        labels += [
+            Label(LEFT - 5, TOP + STEP * row + SIDE - 2, names[row], "end")
+            for row in range(0, len(names), -(-len(names) // LABELS))
+        ]
+        paths: dict[bool, list[str]] = {True: [], False: []}
+        for cell in network.cells:
+            stays = cell.feature in kept
+            x, y = LEFT + STEP * cell.column, TOP + STEP * cell.row
+            square = f"M{x} {y}h{SIDE}v{SIDE}h-{SIDE}z"
+            paths[stays].append(square if stays else f"{square}m0 {SIDE}l{SIDE} -{SIDE}")
+        return cls(
+            LEFT + STEP * len(heads),
+            TOP + STEP * len(names),
+            labels,
+            "".join(paths[True]),
+            "".join(paths[False]),
+        )
+
+
 @dataclass(frozen=True)
 class PruneAction(Action):
     """The result of :func:`interplay.prune`."""
@@ -119,6 +176,10 @@ class PruneAction(Action):
         """Return the parts that are kept, or those that go."""
         features = enumerate(self.content["features"])
         return [str(name) for i, name in features if (i in one.kept) == kept]
+
+    def grid(self, one: Contest, network: NetworkDrawing) -> Grid:
+        """Return what stays of a network, as a picture."""
+        return Grid.of(network, one.kept)
 
     @property
     def checkpoint(self) -> str | None:

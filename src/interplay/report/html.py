@@ -210,7 +210,9 @@ def _target(run: Reading, *, what_if: bool) -> Markup:
 @cache
 def style() -> Markup:
     """Return the style sheet of a report."""
-    return _source("report.css")
+    from markupsafe import Markup
+
+    return Markup("\n").join((_source("report.css"), _source("actions.css")))
 
 
 @cache
