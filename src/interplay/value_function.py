@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -182,6 +182,16 @@ def subject_of(value_function: Callable[..., Any]) -> dict[str, Any]:
     kind = type(value_function)
     name = getattr(value_function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
     return {"kind": "callable", "name": name}
+
+
+def text_of(subject: Mapping[str, Any]) -> str:
+    """Return the text that a subject is about, else its name; empty where it has neither.
+
+    >>> text_of({"text": ["so ", "bad"]}), text_of({"kind": "callable", "name": "len"}), text_of({})
+    ('so bad', 'len', '')
+    """
+    text = subject.get("text", subject.get("name", ""))
+    return text if isinstance(text, str) else "".join(map(str, text))
 
 
 def bare(name: str) -> str:

@@ -18,7 +18,7 @@ import interplay
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import Store
 from interplay.evaluate.functions import Identity
-from interplay.evaluate.upkeep import merge, prune, verify
+from interplay.evaluate.upkeep import delete, merge, prune, verify
 from interplay.masks import all_masks, uniform
 
 MASKS = all_masks(5)
@@ -414,3 +414,18 @@ def test_a_power_cut_while_a_store_is_made(path: Path) -> None:
     right_count = 32
     with Store(path) as store:
         assert store.count() == right_count
+
+
+def test_one_function_is_deleted_and_not_those_whose_names_begin_like_it(tmp_path: Path) -> None:
+    masks = np.eye(3, dtype=bool)
+    with Store(tmp_path / "runs.db") as store:
+        for name in ("beef", "beefcake"):
+            store.put(name, masks, np.ones(3))
+        with pytest.raises(BadInput, match="has 3 evaluations now, and had 2; nothing was deleted"):
+            delete(store, "beef", 2)
+        deleted = delete(store, "beef", 3)
+        assert [function.fingerprint for function in deleted.functions] == ["beef"]
+        assert [function.fingerprint for function in store.functions()] == ["beefcake"]
+        assert store.count() == 3
+        with pytest.raises(BadInput, match="the value function beef is gone, and had 3"):
+            delete(store, "beef", 3)

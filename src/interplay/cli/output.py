@@ -25,6 +25,7 @@ from interplay.evaluate import (
     Planned,
     Progress,
     Started,
+    Tally,
     Warned,
     interruptible,
 )
@@ -145,29 +146,22 @@ def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    before = stored = 0
+    tally = Tally()
     doing = "evaluating"
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("loading the model", total=None)
 
         def on_event(event: Event) -> None:
-            nonlocal before, doing, stored
+            nonlocal doing
+            tally.take(event)
             if isinstance(event, NextInput):
                 doing = f"input {event.number} of {event.total}"
-                before = stored = 0
             elif isinstance(event, Planned):
                 console.print(event.sentence, style="dim")
             elif isinstance(event, Started):
-                before = stored  # of the rounds before this one
-                bar.update(
-                    task,
-                    description=doing,
-                    total=before + event.total,
-                    completed=before + event.reused,
-                )
+                bar.update(task, description=doing, total=tally.total, completed=tally.done)
             elif isinstance(event, Progress):
-                stored = before + event.done
-                bar.update(task, completed=stored)
+                bar.update(task, completed=tally.done)
             elif isinstance(event, Forecasted):
                 told = event.forecast
                 known = told.tokens or told.usd or told.seconds
@@ -188,9 +182,9 @@ def progress(store: Path) -> Iterator[tuple[OnEvent, Interruption]]:
                 interrupt.add_note(str(error))
                 raise interrupt from error
             except KeyboardInterrupt as interrupt:
-                if stored:
+                if tally.done:
                     interrupt.add_note(
-                        f"{stored} evaluations are stored in {store}; "
+                        f"{tally.done} evaluations are stored in {store}; "
                         "the same command goes on from there"
                     )
                 raise

@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 from interplay.cli.output import check_writable
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import Store
+from interplay.value_function import text_of
 
 if TYPE_CHECKING:
     from interplay.evaluate.functions import Function
@@ -242,9 +243,7 @@ def _lines(function: Function) -> list[str]:
 
 
 def _what(function: Function) -> str:
-    subject = function.identity.subject or {}
-    text = subject.get("text", subject.get("name", ""))
-    what = text if isinstance(text, str) else "".join(map(str, text))
+    what = text_of(function.identity.subject or {})
     targets = ", ".join(map(str, function.identity.targets or ()))
     return ", ".join(part for part in (f"“{what}”" if what else "", targets) if part)
 

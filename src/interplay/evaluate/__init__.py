@@ -21,6 +21,7 @@ from interplay.evaluate.functions import Function, Identity
 from interplay.evaluate.interrupt import Interruption, interruptible
 from interplay.evaluate.run import SPENT, Stop, evaluate
 from interplay.evaluate.store import Store, Stored
+from interplay.evaluate.tally import Tally
 
 __all__ = [
     "SPENT",
@@ -44,6 +45,7 @@ __all__ = [
     "Stop",
     "Store",
     "Stored",
+    "Tally",
     "Warned",
     "evaluate",
     "interruptible",

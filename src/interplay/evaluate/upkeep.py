@@ -195,11 +195,35 @@ def prune(
     with store.writing():  # chosen under the lock: nobody adds to a function that goes
         chosen = _chosen(store, prefix, before)
         for function in chosen:
-            entry = store.entry(function.fingerprint)
-            assert entry is not None
-            store._connection.execute("DELETE FROM batches WHERE function = ?", (entry.id,))
-            store._connection.execute("DELETE FROM functions WHERE id = ?", (entry.id,))
+            _drop(store, function.fingerprint)
     return Pruned(chosen, [], _vacuum(store))
+
+
+def delete(store: Store, fingerprint: str, evaluations: int) -> Pruned:
+    """Delete one value function, if all it has are the ``evaluations`` that somebody agreed to.
+
+    Raises
+    ------
+    BadInput
+        the store has no such function, or another number of evaluations of it; nothing is deleted.
+    """
+    with store.writing():
+        function = store.function(fingerprint)
+        if function is None or function.evaluations != evaluations:
+            now = "is gone" if function is None else f"has {function.evaluations:,} evaluations now"
+            raise BadInput(
+                f"{store.path} has changed since: the value function {fingerprint:.12} {now}, and "
+                f"had {evaluations:,}; nothing was deleted"
+            )
+        _drop(store, fingerprint)
+    return Pruned([function], [], _vacuum(store))
+
+
+def _drop(store: Store, fingerprint: str) -> None:
+    entry = store.entry(fingerprint)
+    assert entry is not None
+    store._connection.execute("DELETE FROM batches WHERE function = ?", (entry.id,))
+    store._connection.execute("DELETE FROM functions WHERE id = ?", (entry.id,))
 
 
 def _chosen(store: Store, prefix: str | None, before: datetime | None) -> list[Function]:
