@@ -14,7 +14,7 @@ from interplay.errors import (
     MissingExtra,
     StoreError,
 )
-from interplay.evaluate import Budget, interruptible
+from interplay.evaluate import Budget, RayExecutor, interruptible
 from interplay.explain import explain
 from interplay.explain_many import explain_many
 from interplay.explanation import Explanation, load
@@ -53,6 +53,7 @@ __all__ = [
     "InterplayError",
     "Measured",
     "MissingExtra",
+    "RayExecutor",
     "Recording",
     "Replay",
     "Spectrum",

@@ -85,6 +85,11 @@ class ValueFunction(Protocol):
     ``allow(usd=, tokens=)``
         called before each batch with what the budget still allows of them, None where it sets no
         limit; returns True where the value function keeps to it by itself, request by request
+    ``recipe``
+        a property: a function that can be imported and its arguments, which together make it again
+        in another process, from files there; None where it is sent as it is
+    ``base``
+        the value function that this one asks in turn, where it stands in front of another
     ``nesting``
         a :class:`interplay.groups.Nesting` where the features lie in larger ones, words in
         sentences: :func:`interplay.explain` then finds the sentences that matter first, and what

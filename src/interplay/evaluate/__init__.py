@@ -19,6 +19,7 @@ from interplay.evaluate.events import (
 from interplay.evaluate.executors import Executor
 from interplay.evaluate.functions import Function, Identity
 from interplay.evaluate.interrupt import Interruption, interruptible
+from interplay.evaluate.ray_executor import RayExecutor
 from interplay.evaluate.run import SPENT, Stop, evaluate
 from interplay.evaluate.store import Store, Stored
 from interplay.evaluate.tally import Tally
@@ -41,6 +42,7 @@ __all__ = [
     "OnEvent",
     "Planned",
     "Progress",
+    "RayExecutor",
     "Started",
     "Stop",
     "Store",

@@ -45,3 +45,42 @@ def value_function_of(
     lens: Any = import_module(f"interplay.lenses.{kind}")
     made: Callable[..., Any] = lens.remade(subject, targets, **changes)
     return made
+
+
+Recipe = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function that can be imported, and its arguments: what is sent in place of a model."""
+
+
+def recipe_of(value_function: Any) -> Recipe:
+    """Return what makes the value function of a lens again in another process."""
+    return made_here, (dict(value_function.subject), list(value_function.targets))
+
+
+def made_here(subject: Mapping[str, Any], targets: Sequence[str]) -> Callable[..., Any]:
+    """Make a value function as :func:`value_function_of` does, in a worker that makes several.
+
+    Many texts are asked of one model, and the prompts of a test beside those of the fit: what the
+    value function before has loaded is used again where it is the same.
+    """
+    kind = str(subject.get("kind"))
+    made = _beside(_BEFORE.get(kind), subject, targets)
+    made = made or value_function_of(subject, targets)
+    _BEFORE.clear()  # one model at a time
+    _BEFORE[kind] = made
+    return made
+
+
+_BEFORE: dict[str, Any] = {}
+"""By kind: the value function that this process, a worker, has made last."""
+
+
+def _beside(before: Any, subject: Mapping[str, Any], targets: Sequence[str]) -> Any:
+    """The value function of a subject by what another has loaded; None where that differs."""
+    if before is None or before.subject.get("model") != subject.get("model"):
+        return None
+    told, other = (dict(one.get("arguments") or {}) for one in (subject, before.subject))
+    if subject["kind"] == "components":
+        return before.on(str(subject["split"])) if told and told == other else None
+    if subject["kind"] != "text" or told.get("dtype") != other.get("dtype"):
+        return None
+    return value_function_of(subject, targets, model=before.model, dtype=None)

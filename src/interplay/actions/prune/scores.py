@@ -46,7 +46,7 @@ class PerPrompt:
     """A value function of prunable kind whose targets are its prompts, each for every target."""
 
     def __init__(self, inner: Prunable) -> None:
-        self.inner = inner
+        self.base = inner
         self.features, self.batch_size = inner.features, inner.batch_size
         self.count, self.q = len(inner.prompts), len(inner.targets)
         self.targets = tuple(
@@ -55,7 +55,7 @@ class PerPrompt:
         self.fingerprint = hashlib.sha256(f"prompts {inner.fingerprint}".encode()).hexdigest()[:32]
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
-        found = np.asarray(self.inner.scores(masks)).reshape(len(masks), -1)
+        found = np.asarray(self.base.scores(masks)).reshape(len(masks), -1)
         return found[:, 0] if found.shape[1] == 1 else found
 
 

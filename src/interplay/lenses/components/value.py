@@ -15,6 +15,7 @@ from interplay.lenses.components.network import Network
 from interplay.lenses.components.parts import Part
 from interplay.lenses.components.sites import Anatomy, Site
 from interplay.lenses.components.task import IntArray, Questions, Task
+from interplay.lenses.remake import Recipe, recipe_of
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 MASKS = 64
@@ -114,6 +115,11 @@ class ComponentValueFunction:
         }
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes it again in another process, with a model loaded there."""
+        return recipe_of(self)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

@@ -14,6 +14,7 @@ from interplay.lenses.image.ablation import ImageAblation
 from interplay.lenses.image.picture import digest, preview
 from interplay.lenses.image.regions import outlines
 from interplay.lenses.image.scores import Scores
+from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.text.words import words
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
@@ -103,6 +104,11 @@ class ImageValueFunction:
             **scores.identity,
         }
         self.fingerprint = identity_fingerprint(identity)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes it again in another process, with a model loaded there."""
+        return recipe_of(self)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

@@ -9,6 +9,7 @@ import numpy as np
 
 from interplay.errors import BadInput
 from interplay.fingerprint import identity_fingerprint
+from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.text.ablation import Ablation
 from interplay.lenses.text.response_targets import ResponseTarget, TextTarget
 from interplay.models.language import LanguageModel, Query, Response, Tokens
@@ -79,6 +80,11 @@ class ResponseValueFunction:
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
         self.fingerprint = identity_fingerprint(identity)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes it again in another process, with a model loaded there."""
+        return recipe_of(self)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         measured = self.measure(masks)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from interplay.fingerprint import identity_fingerprint
+from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.targets import ClassTarget, class_target
 from interplay.lenses.text.ablation import Ablation
 from interplay.models.hf_classifier import HFClassifier
@@ -74,6 +75,11 @@ class TextValueFunction:
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
         self.fingerprint = identity_fingerprint(identity)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes it again in another process, with a model loaded there."""
+        return recipe_of(self)
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.fingerprint import identity_fingerprint
+from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.training_data.dataset import Dataset
 from interplay.lenses.training_data.engines.engine import Retrainer, Trainer
 from interplay.lenses.training_data.scores import ignorant, measured
@@ -90,6 +91,11 @@ class TrainingDataValueFunction:
             f"<TrainingDataValueFunction: {self.trainer.name}, {len(self.features)} features of "
             f"{len(self.data)} examples, {len(self.tests)} test examples>"
         )
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What makes it again from its files; None where it is made of Python objects."""
+        return recipe_of(self) if self.subject.get("arguments") else None
 
     def __call__(self, masks: BoolArray, /) -> FloatArray:
         return np.asarray(self.measure(masks).values)

@@ -1,0 +1,511 @@
+"""Value functions called by Ray's workers: on this machine, or on a cluster."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, check_whole
+from interplay.evaluate.executors import Chunk, Reply, Workers, call
+from interplay.version import __version__
+
+AHEAD: Final = 2
+"""Chunks that one worker has at a time: the next is there when it has done the first."""
+
+DEATHS: Final = 3
+"""So many workers may die of one chunk, or while they make the value function."""
+
+POLL: Final = 1.0
+"""Seconds that one wait takes at most, so that Ctrl-C is noticed."""
+
+
+class RayExecutor:
+    """Calls value functions in worker processes, each with a value function of its own.
+
+    A value function that a lens made is made again in each worker from what it says of itself: a
+    model is loaded there, and is never sent. So are those that ``make`` returns. Any other is sent
+    as it is. Where both have a fingerprint of their own, another one in a worker (another model
+    under the same name on its disk) is refused.
+
+    Of a worker that dies its chunk is asked again on a new one; a chunk of which three workers die
+    ends the run with a :class:`~interplay.errors.BackendError`, and what the others gave is kept.
+
+    Parameters
+    ----------
+    workers
+        how many.
+    make
+        called without arguments in each worker; returns the value function. For one of groups of
+        features, the one over the features that were grouped.
+    address
+        of a cluster that is there: ``"auto"`` or ``"HOST:PORT"``. None: Ray is started on this
+        machine, bound to 127.0.0.1, without dashboard and usage statistics, and ended with the
+        executor. Where this process has called ``ray.init``, that Ray is used.
+    num_cpus
+        cores for each worker, and threads of its numpy and torch.
+    num_gpus
+        GPUs for each worker, such as 1 or 0.5; a worker sees no other, and with 0 none.
+
+    Raises
+    ------
+    MissingExtra
+        Ray is not installed.
+    BadInput
+        a number is out of range, or there is not the room for it.
+    BackendError
+        Ray cannot be started, or reached.
+
+    Notes
+    -----
+    Nothing is started before the first value is missing from the store. A value function that keeps
+    to its budget by itself (a server's) is called in this process, whatever the executor: several
+    would each spend the budget, and a server answers many requests at a time anyway.
+
+    Examples
+    --------
+    >>> import interplay as ip
+    >>> with RayExecutor(workers=2) as executor:  # doctest: +SKIP
+    ...     found = ip.explain(value_function, executor=executor)
+    """
+
+    def __init__(
+        self,
+        workers: int = 2,
+        *,
+        make: Callable[[], Callable[..., Any]] | None = None,
+        address: str | None = None,
+        num_cpus: float = 1,
+        num_gpus: float = 0,
+    ) -> None:
+        self.size = check_whole("workers", workers, 1)
+        for name, share, least in (("num_cpus", num_cpus, "more than"), ("num_gpus", num_gpus, "")):
+            number = isinstance(share, int | float) and not isinstance(share, bool)
+            if not number or not math.isfinite(share) or share < 0 or (least and not share):
+                raise BadInput(f"{name} must be a number of {least or 'at least'} 0; got {share!r}")
+        if make is not None and not callable(make):
+            raise BadInput(f"make must be a function that returns the value function; got {make!r}")
+        self.make, self.address = make, address
+        self.num_cpus, self.num_gpus = float(num_cpus), float(num_gpus)
+        self._pool: _Pool | None = None
+
+    @contextmanager
+    def workers(self, value_function: Callable[..., Any]) -> Iterator[Workers]:
+        """Return the workers for a run; they outlive it, as does what they have loaded."""
+        run = _Run(self, value_function)
+        try:
+            yield run
+        finally:
+            run.give_up()
+
+    @property
+    def pool(self) -> _Pool:
+        """The workers; started where they are not."""
+        if self._pool is None:
+            self._pool = _Pool(self)
+            atexit.register(self.close)
+        return self._pool
+
+    def close(self) -> None:
+        """End the workers, and Ray if it was started here; closing twice is allowed."""
+        if self._pool is not None:
+            atexit.unregister(self.close)
+            self._pool.close()
+            self._pool = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+@dataclass
+class _Slot:
+    """The place of a worker: its actor, what it has loaded, and its chunks in order."""
+
+    actor: Any
+    loading: Any = None  # the promise of its answer to load
+    loaded: object = None  # the payload that it has
+    chunks: deque[tuple[Any, Chunk]] = field(default_factory=deque)  # promise, chunk
+
+    @property
+    def due(self) -> Any:
+        """What comes back from it next; None where it has nothing to do."""
+        return self.loading or (self.chunks[0][0] if self.chunks else None)
+
+
+class _Run:
+    """The workers of one run of evaluations."""
+
+    def __init__(self, executor: RayExecutor, value_function: Callable[..., Any]) -> None:
+        self.executor, self.value_function = executor, value_function
+        self.most = AHEAD * executor.size
+        self.waiting: deque[Chunk] = deque()
+        self.replies: deque[Reply] = deque()
+        self.deaths: dict[int | None, int] = {}  # by the chunk they died of; None: of loading
+        self.broken: InterplayError | None = None
+
+    def submit(self, chunk: Chunk) -> None:
+        self.executor.pool.load(self.value_function)
+        self.waiting.append(chunk)
+        self.hand_out()
+
+    def reply(self) -> Reply:
+        while not self.replies:
+            if self.broken is not None and self.waiting:
+                return Reply(self.waiting.popleft().number, error=self.broken)
+            self.wait()
+            self.hand_out()
+        return self.replies.popleft()
+
+    def hand_out(self) -> None:
+        """Give each worker that is ready the chunks that it may have."""
+        pool = self.executor.pool
+        ready = [slot for slot in pool.slots if slot.loaded is pool.payload]
+        while self.waiting and ready and self.broken is None:
+            slot = min(ready, key=lambda one: len(one.chunks))
+            if len(slot.chunks) >= AHEAD:
+                return
+            chunk = self.waiting.popleft()
+            n = chunk.masks.shape[1]
+            promise = slot.actor.call.remote(
+                chunk.number, np.packbits(chunk.masks, axis=1), n, chunk.replicate
+            )
+            slot.chunks.append((promise, chunk))
+
+    def wait(self) -> None:
+        """Wait for something to come back from any worker, and see to it."""
+        import ray
+
+        pool = self.executor.pool
+        first = {slot.due: slot for slot in pool.slots if slot.due is not None}
+        ready, _ = ray.wait(list(first), timeout=POLL)
+        for promise in ready:
+            slot = first[promise]
+            try:
+                told = ray.get(promise)
+            except ray.exceptions.RayTaskError as error:  # Ray could not bring it there or back
+                told = error
+            except ray.exceptions.RayError as error:
+                self.bury(slot, error)
+                continue
+            if slot.loading is not None:
+                self.made(slot, told)
+                continue
+            _, chunk = slot.chunks.popleft()
+            failed = isinstance(told, Exception)
+            self.replies.append(Reply(chunk.number, error=told) if failed else told)
+
+    def made(self, slot: _Slot, error: Exception | None) -> None:
+        """Note that a worker has its value function, or why not."""
+        slot.loading = None
+        if error is None:
+            slot.loaded = self.executor.pool.payload
+        elif self.broken is None:
+            self.broken = BackendError(
+                f"a worker could not make the value function: {type(error).__name__}: {error}. "
+                "RayExecutor(make=...) takes a function that makes it there"
+            )
+            self.broken.__cause__ = error
+
+    def bury(self, slot: _Slot, error: Exception) -> None:
+        """Replace a worker that is lost; what it had is asked again."""
+        pool = self.executor.pool
+        lost = [chunk for _, chunk in slot.chunks]
+        suspect = lost[0] if slot.loading is None else None  # the others had not begun
+        number = None if suspect is None else suspect.number
+        self.deaths[number] = self.deaths.get(number, 0) + 1
+        if self.deaths[number] < DEATHS:
+            self.waiting.extendleft(reversed(lost))
+        else:
+            told = BackendError(_died_of(suspect, error))
+            if suspect is None:
+                self.broken = self.broken or told
+            else:
+                self.replies.append(Reply(suspect.number, error=told))
+                lost = lost[1:]
+            self.waiting.extendleft(reversed(lost))
+        pool.replace(slot)
+
+    def give_up(self) -> None:
+        """Replace the workers that are still at it: nobody waits for their replies any more."""
+        pool = self.executor._pool
+        if pool is not None:
+            for slot in [slot for slot in pool.slots if slot.chunks]:
+                pool.replace(slot)
+
+
+def _died_of(chunk: Chunk | None, error: Exception) -> str:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    what = (
+        "while they made the value function"
+        if chunk is None
+        else f"of the same batch of {len(chunk.masks)} masks"
+    )
+    return (
+        f"{DEATHS} workers died {what} (out of memory, or killed?): {first}. Fewer workers or "
+        "smaller batches need less memory"
+    )
+
+
+class _Pool:
+    """The actors of an executor, and the value function that they have or are to have."""
+
+    def __init__(self, executor: RayExecutor) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtra("ray", "ray") from error
+        self.executor = executor
+        self.ends = ExitStack()
+        _connect(executor, self.ends)
+        threads = str(max(int(executor.num_cpus), 1))
+        variables = {
+            f"{library}_NUM_THREADS": threads for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
+        }
+        if not executor.num_gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = ""
+        self.kind = ray.remote(
+            num_cpus=executor.num_cpus,
+            num_gpus=executor.num_gpus,
+            max_restarts=0,
+            max_task_retries=0,
+            runtime_env={"env_vars": variables},
+        )(_Worker)
+        self.value_function: Callable[..., Any] | None = None
+        self.payload: Any = None
+        self.slots = [_Slot(self.kind.remote()) for _ in range(executor.size)]
+
+    def load(self, value_function: Callable[..., Any]) -> None:
+        """Have all workers make a value function, unless that is what they have."""
+        import ray
+
+        if self.value_function is not value_function:
+            self.payload = ray.put(_packed(value_function, self.executor.make))
+            self.value_function = value_function
+            for slot in self.slots:
+                slot.loading = None
+        for slot in self.slots:
+            if slot.loaded is not self.payload and slot.loading is None:
+                self.begin(slot)
+
+    def begin(self, slot: _Slot) -> None:
+        slot.loading = slot.actor.load.remote(self.payload, str(Path.cwd()), __version__)
+
+    def replace(self, slot: _Slot) -> None:
+        """Put a new worker in the place of one that is lost, or of no use any more."""
+        import ray
+
+        ray.kill(slot.actor)
+        slot.actor, slot.loaded = self.kind.remote(), None
+        slot.chunks.clear()
+        self.begin(slot)
+
+    def close(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            for slot in self.slots:
+                ray.kill(slot.actor)
+        self.ends.close()
+
+
+class _Worker:
+    """What a worker process does: the class of the actors."""
+
+    def __init__(self) -> None:
+        self.value_function: Any = None
+
+    def load(self, packed: bytes, folder: str, version: str) -> Exception | None:
+        """Make the value function; return the error if that fails."""
+        from ray import cloudpickle
+
+        try:
+            if version != __version__:
+                raise BadInput(f"interplay {version} here, {__version__} on {socket.gethostname()}")
+            if Path(folder).is_dir():  # paths of models and data may be relative
+                os.chdir(folder)
+            self.value_function = cloudpickle.loads(packed)
+        except Exception as error:
+            return _sendable(error)
+        return None
+
+    def call(self, number: int, packed: NDArray[np.uint8], n: int, replicate: int) -> Reply:
+        """Call the value function for masks, ``numpy.packbits`` of each row."""
+        masks = np.unpackbits(packed, axis=1, count=n).view(np.bool_)
+        reply = call(self.value_function, Chunk(number, masks, replicate))
+        if reply.error is not None:
+            return replace(reply, error=_sendable(reply.error))
+        if reply.answer is not None and reply.answer.failure is not None:
+            failure = _sendable(reply.answer.failure)
+            return replace(reply, answer=replace(reply.answer, failure=failure))
+        return reply
+
+
+def _packed(
+    value_function: Callable[..., Any], make: Callable[[], Callable[..., Any]] | None
+) -> bytes:
+    """Return what a worker makes the value function from.
+
+    Wherever in it there is one that tells its ``recipe``, that goes in its place; and ``make`` in
+    the place of the innermost one, below groups of features.
+    """
+    from ray import cloudpickle
+
+    innermost = value_function
+    while callable(base := getattr(innermost, "base", None)):
+        innermost = base
+
+    class Packer(cloudpickle.CloudPickler):  # type: ignore[misc]
+        def reducer_override(self, content: Any) -> Any:
+            recipe = None
+            if make is not None and content is innermost:
+                recipe = make, ()
+            elif isinstance(getattr(type(content), "recipe", None), property):
+                recipe = content.recipe
+            if recipe is None:
+                return super().reducer_override(content)
+            return _made, (*recipe, getattr(content, "fingerprint", None))
+
+    octets = BytesIO()
+    try:
+        Packer(octets).dump(value_function)
+    except Exception as error:  # whatever the objects in it raise
+        raise BadInput(
+            f"the value function cannot be sent to workers: {type(error).__name__}: {error}. "
+            "RayExecutor(make=...) takes a function that makes it there"
+        ) from error
+    return octets.getvalue()
+
+
+def _made(make: Callable[..., Any], arguments: Sequence[Any], fingerprint: object) -> Any:
+    """Make a value function, in a worker; refuse another one than that of the run."""
+    made = make(*arguments)
+    theirs = getattr(made, "fingerprint", None)
+    if isinstance(theirs, str) and isinstance(fingerprint, str) and theirs != fingerprint:
+        raise BadInput(
+            f"on {socket.gethostname()} it is another one than here (fingerprint {theirs}, here "
+            f"{fingerprint}): the model or the data there differ"
+        )
+    return made
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error that can be sent, of the same name and message; with its traceback."""
+    from ray import cloudpickle
+
+    if not isinstance(error, InterplayError):  # those speak for themselves
+        error.add_note(f"In the worker:\n{''.join(traceback.format_exception(error))}")
+    for kind in type(error).__mro__:
+        if kind is type(error):
+            sent = error
+        else:  # one of its bases, under its name
+            sent = type(type(error).__name__, (kind,), {"__module__": __name__})(str(error))
+            sent.__notes__ = list(getattr(error, "__notes__", ()))
+        try:
+            again = cloudpickle.loads(cloudpickle.dumps(sent))
+        except Exception:  # it holds a lock, or wants other arguments
+            continue
+        if str(again) == str(error):
+            return sent
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _connect(executor: RayExecutor, ends: ExitStack) -> None:
+    """Start Ray, or join a cluster; ``ends`` is told how that ends.
+
+    Raises
+    ------
+    BackendError
+        It cannot be started, or there is no such cluster.
+    BadInput
+        There is not the room for the workers.
+    """
+    import ray
+
+    if not ray.is_initialized():
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        try:
+            with _handlers_kept():
+                if executor.address is None:
+                    _start_here(executor, ends, quiet)
+                else:
+                    ends.callback(ray.shutdown)
+                    ray.init(address=executor.address, **quiet)
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            ends.close()
+            what = "be started" if executor.address is None else f"be reached at {executor.address}"
+            raise BackendError(f"Ray cannot {what}: {error}") from error
+    there = ray.cluster_resources()
+    for name, each in (("CPU", executor.num_cpus), ("GPU", executor.num_gpus)):
+        # a cluster may grow, and has room for one at least; this machine does not
+        count = executor.size if executor.address is None and ends else 1
+        if each * count > there.get(name, 0) + 1e-6:
+            ends.close()
+            raise BadInput(
+                f"{count} worker{'s' if count > 1 else ''} of {each:g} {name}s each do not fit: "
+                f"Ray has {there.get(name, 0):g} here"
+            )
+
+
+def _start_here(executor: RayExecutor, ends: ExitStack, quiet: Mapping[str, Any]) -> None:
+    """Start Ray on this machine alone: nobody else can reach it, and it tells nobody."""
+    import ray
+    from ray._private import ray_constants
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # What comes over its ports is run. They ask for a secret, by default out of a file that Ray puts
+    # into the home folder; this one is nowhere. It stays the same, for Ray reads it once.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    # A short name: there are sockets in it, whose paths may have some hundred characters.
+    short = "/tmp" if Path("/tmp").is_dir() else None
+    folder = tempfile.mkdtemp(prefix="interplay-ray-", dir=short)
+    ends.callback(shutil.rmtree, folder, ignore_errors=True)
+    ends.callback(ray.shutdown)
+    clusters = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False  # else it listens on all addresses of the machine
+    try:
+        ray.init(
+            address="local",
+            num_cpus=math.ceil(executor.size * executor.num_cpus),
+            include_dashboard=False,
+            _temp_dir=folder,
+            **quiet,
+        )
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep what Ctrl-C and SIGTERM do here: Ray brings handlers of its own."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
