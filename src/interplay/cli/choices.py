@@ -1,69 +1,83 @@
-"""What the commands that choose a set have in common: its size, its cost, how it compares."""
+"""What flip, prune and select have in common: where a result goes, the size of a choice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
+from interplay.cli.output import check_writable, command
 from interplay.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from interplay.actions.prune.pruning import Choice, Difference
+    from interplay.explanation import Explanation
     from interplay.metrics import Estimate
 
 
-def show_cost(faith: Estimate, found: Any, console: Console) -> None:
-    """Print how far to trust what a choice began with, and what the choice has cost."""
-    from rich.text import Text
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Result:
+    """Where the result goes, beside the terminal.
 
-    from interplay.report.numbers import count, duration
-    from interplay.report.terminal import VERDICTS
-
-    icon, style = VERDICTS[faith.verdict]
-    console.print(Text(f"{icon} {faith.sentence}", style))
-    cost = count(found.calls, "call")
-    cost += f", {count(found.reused, 'stored evaluation')} reused" if found.reused else ""
-    console.print(Text(f"{cost}: {duration(found.seconds)} in the model."))
-
-
-def comparison(
-    choices: Mapping[str, Choice],
-    differences: Sequence[Difference],
-    *,
-    train: str = "train",
-    test: str = "test",
-) -> Table:
-    """Return a table of what each method chose: its values, and how far the first is from it."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("method", no_wrap=True)
-    for name in (train, f"{test} (90 %)", "chosen less this (90 %)"):
-        table.add_column(name, justify="right", no_wrap=True)
-    apart = {one.method: one for one in differences}
-    for method, choice in choices.items():
-        cells = [method, _short(choice.train), _between(choice.test, choice)]
-        if method in apart:
-            one = apart[method]
-            cells.append(_between(one.value, one, signed=True) + (" *" if one.clear else "  "))
-        table.add_row(*map(Text, cells), style=None if method in apart else "bold")
-    return table
-
-
-def listed(names: Sequence[str], most: int = 24) -> str:
-    """Return names in a line, and how many more there are.
-
-    >>> listed(["a", "b", "c"], 2), listed([])
-    ('a, b and 1 more', 'nothing')
+    Parameters
+    ----------
+    report
+        Write the HTML report of the run to this file, with the result in it.
+    json
+        Print one JSON object on standard output and nothing else.
+    force
+        Overwrite what exists.
     """
-    if not names:
-        return "nothing"
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+    report: Path | None = None
+    json: Annotated[bool, Parameter(negative="")] = False
+    force: Annotated[bool, Parameter(negative="")] = False
+
+    def check(self) -> None:
+        """Refuse before anything is paid for, not after."""
+        if self.report is not None:
+            check_writable(self.report, force=self.force)
+
+    def present(
+        self,
+        told: Mapping[str, Any],
+        run: Explanation,
+        *,
+        trust: Estimate | None = None,
+        wrote: Iterable[Path] = (),
+    ) -> None:
+        """Write the report if one was asked for, then print.
+
+        ``told`` is the JSON of the result, ``trust`` how far to trust what it began with where that
+        is to be said first, ``wrote`` what else was written.
+        """
+        line = command()
+        told = {**told, "command": line}
+        if self.report is not None:
+            made = replace(run, config={"command": line, **run.config}).with_action(told)
+            shown = told["target"] if told["target"] in run.targets else run.target_name
+            made.target(shown).report(self.report)
+        if self.json:
+            print(json.dumps(told, ensure_ascii=False, allow_nan=False))
+            return
+        from rich.console import Console
+        from rich.text import Text
+
+        from interplay.report import actions_terminal
+        from interplay.report.actions import action_of
+        from interplay.report.terminal import VERDICTS
+
+        console = Console(highlight=False)
+        if trust is not None:
+            icon, style = VERDICTS[trust.verdict]
+            console.print(Text(f"{icon} {trust.sentence}", style))
+        actions_terminal.show(action_of(told, run.features), console)
+        for path in (*wrote, *([self.report] if self.report is not None else [])):
+            print(f"wrote {path}")
 
 
 def size(keep: str, what: str = "parts") -> float | int:
@@ -81,15 +95,3 @@ def size(keep: str, what: str = "parts") -> float | int:
         raise BadInput(
             f"--keep takes shares such as 0.66, or numbers of {what}; got {keep!r}"
         ) from error
-
-
-def _between(value: float, ends: Any, *, signed: bool = False) -> str:
-    if ends.low is None or ends.high is None:
-        return _short(value, signed=signed)
-    low, high = (_short(end, signed=signed) for end in (ends.low, ends.high))
-    return f"{_short(value, signed=signed)} ({low} to {high})"
-
-
-def _short(value: float, *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"

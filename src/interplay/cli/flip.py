@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_format
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from interplay.actions import Flip
 from interplay.actions import flip as find_flip
 from interplay.actions.explained import check_same
-from interplay.actions.flipped import number
+from interplay.cli.choices import Result
 from interplay.cli.explain_table import table_again
 from interplay.cli.inputs import read_inputs, slots_of
 from interplay.cli.output import progress
@@ -21,12 +19,6 @@ from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-SHOWN = 10
-"""Alternatives, and other inputs, that are listed one by one."""
 
 
 def flip(
@@ -46,7 +38,7 @@ def flip(
     server: Server = Server(),  # noqa: B008
     store: Path | None = None,
     seed: int = 0,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    result: Result = Result(),  # noqa: B008
 ) -> int:
     """Find the fewest words whose removal changes the decision, verified by real calls.
 
@@ -85,9 +77,8 @@ def flip(
         SQLite file of evaluations; by default the run's own.
     seed
         Of the solver's local searches.
-    json
-        Print one JSON object on standard output and nothing else.
     """
+    result.check()
     if template is not None and inputs is None:
         raise BadInput("--template is for --inputs FILE.jsonl, whose fields it takes")
     saved = load(run)
@@ -109,75 +100,8 @@ def flip(
             stop=stop,
             on_event=on_event,
         )
-    if json:
-        print(json_format.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
-    else:
-        from rich.console import Console
-
-        show(found, Console(highlight=False))
+    result.present(found.to_dict(), saved)
     return stop.exit_code or (0 if found.found else 1)
-
-
-def show(found: Flip, console: Console) -> None:
-    """Print a flip: what it is, how sure that is, what else would do."""
-    from rich.text import Text
-
-    from interplay.report.numbers import count, duration
-    from interplay.report.terminal import printable
-
-    def say(text: str, style: str = "") -> None:
-        console.print(Text(printable(text), style))
-
-    icon, style = ("✓", "bold green") if found.found else ("✕", "bold red")
-    say(f"{icon} {found.sentence}", style)
-    cost = count(found.calls, "call")
-    cost += f", {count(found.reused, 'stored evaluation')} reused" if found.reused else ""
-    cost += f", {found.tokens:,.0f} tokens" if found.tokens is not None else ""
-    cost += f", {found.usd:.4f} USD" if found.usd is not None else ""
-    say(f"{cost}: {duration(found.seconds)} in the model.")
-    for sentence in found.evidence:
-        say(sentence)
-    if found.text is not None:
-        console.print()
-        say(f"What is left, with the {found.noun}s {found.verb}", "bold")
-        say(found.text.strip() or "(nothing)")
-    if found.alternatives:
-        console.print()
-        say("These change it too", "bold")
-        rows = [(" + ".join(one.names), number(one.value)) for one in found.alternatives[:SHOWN]]
-        _table(console, (f"{found.noun}s", found.target), rows)
-    if found.inputs:
-        console.print()
-        say("The same edit on other inputs", "bold")
-        others = [
-            (one.id, *map(_value, (one.before, one.after)), one.words)
-            for one in found.inputs[:SHOWN]
-        ]
-        _table(console, ("input", "before", "after", "decision"), others)
-        if len(found.inputs) > SHOWN:
-            say(f"and {len(found.inputs) - SHOWN} more", "dim")
-
-
-def _table(console: Console, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from interplay.report.numbers import elide
-    from interplay.report.terminal import printable
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for k, name in enumerate(header):
-        first = k == 0
-        table.add_column(
-            Text(elide(name, 30)), overflow="fold", justify="left" if first or k == 3 else "right"
-        )
-    for row in rows:
-        table.add_row(*(Text(printable(elide(cell, 60))) for cell in row))
-    console.print(table)
-
-
-def _value(value: float | None) -> str:
-    return "–" if value is None else number(value)
 
 
 def _value_function(

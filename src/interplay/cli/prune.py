@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 import interplay as ip
 from interplay.actions.explained import check_same
-from interplay.cli.choices import comparison, listed, show_cost, size
+from interplay.cli.choices import Result, size
 from interplay.cli.components import value_function_of_components
-from interplay.cli.output import check_writable, command, progress
+from interplay.cli.output import progress
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
 from interplay.lenses.remake import value_function_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from interplay.actions.prune import Checkpoint, Pruning
 
 EMBEDDED_BUDGET = 400
 """Evaluations of the embedded model where no run is given."""
@@ -43,9 +37,7 @@ def prune(
     save_model: Path | None = None,
     store: Path | None = None,
     seed: int = 0,
-    report: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    force: Annotated[bool, Parameter(negative="")] = False,
+    result: Result = Result(),  # noqa: B008
 ) -> int:
     """Choose the parts of a network to keep for a task, and test that on prompts of its own.
 
@@ -85,19 +77,12 @@ def prune(
         SQLite file of evaluations; by default the run's own.
     seed
         Of every random choice.
-    report
-        Write the HTML report of the run to this file.
-    json
-        Print one JSON object on standard output and nothing else.
-    force
-        Overwrite the report, and write into a folder that exists.
     """
     from interplay.actions.prune import prune as choose
 
     shares = [size(share) for share in keep.split(",")]
-    if report is not None:
-        check_writable(report, force=force)
-    if save_model is not None and save_model.exists() and not force:
+    result.check()
+    if save_model is not None and save_model.exists() and not result.force:
         raise BadInput(f"{save_model} exists; name another folder, or add --force to write into it")
     saved = None if run is None else load(run)
     place = store or Path(str(saved.config.get("store") or "no store") if saved else "runs.db")
@@ -133,48 +118,18 @@ def prune(
             stop=stop,
             on_event=on_event,
         )
-    checkpoint = None if save_model is None else found.save(save_model, force=force)
-    if report is not None:
-        _with_command(explanation).report(report)
-    if json:
-        told = found.to_dict()
-        told["checkpoint"] = None if checkpoint is None else checkpoint.to_dict()
-        print(json_format.dumps(told, ensure_ascii=False, allow_nan=False))
-    else:
-        from rich.console import Console
-
-        show(found, explanation, checkpoint, Console(highlight=False))
-        if report is not None:
-            print(f"wrote {report}")
+    checkpoint = None if save_model is None else found.save(save_model, force=result.force)
+    told = {
+        **found.to_dict(),
+        "checkpoint": None if checkpoint is None else checkpoint.to_dict(),
+    }
+    result.present(
+        told,
+        explanation,
+        trust=explanation.target(found.target).faithfulness,
+        wrote=[] if checkpoint is None else [checkpoint.folder],
+    )
     return stop.exit_code
-
-
-def show(
-    found: Pruning, explanation: Explanation, checkpoint: Checkpoint | None, console: Console
-) -> None:
-    """Print which parts stay, and how that compares."""
-    from rich.text import Text
-
-    from interplay.report.terminal import printable
-
-    show_cost(explanation.target(found.target).faithfulness, found, console)
-    for contest, sentence in zip(found.contests, found.sentences, strict=True):
-        console.print()
-        console.print(Text(printable(sentence), "bold"))
-        console.print(comparison(contest.choices, contest.differences))
-        for told in found.evidence_of(contest):
-            console.print(Text(told))
-        for method, why in contest.left_out.items():
-            console.print(Text(f"{method} was left out: {why}.", "dim"))
-        names = [found.features[i] for i in contest.best.kept]
-        dropped = [name for name in found.features if name not in set(names)]
-        console.print(Text(printable(f"goes: {listed(dropped)}"), "dim"))
-    if found.stopped:
-        console.print(Text(f"It ended early: {found.stopped}."))
-    if checkpoint is not None:
-        console.print()
-        console.print(Text(printable(checkpoint.sentence)))
-        print(f"wrote {checkpoint.folder}")
 
 
 def _value_function(saved: Explanation, model: str | None) -> Any:
@@ -189,9 +144,3 @@ def _value_function(saved: Explanation, model: str | None) -> Any:
     )
     check_same(made, saved)
     return made
-
-
-def _with_command(explanation: Explanation) -> Explanation:
-    from dataclasses import replace
-
-    return replace(explanation, config={**explanation.config, "command": command()})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +23,7 @@ def report(
     report: Path | None = None,
     target: str | None = None,
     top: int = 10,
+    with_: Annotated[list[Path] | None, Parameter(name="--with", negative="")] = None,
     convergence: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -36,6 +39,9 @@ def report(
         Which target comes first, where the run has several.
     top
         How many interactions to list in the terminal.
+    with_
+        A file that `interplay flip --json`, prune or select printed, which the report then tells of
+        too. May be given several times.
     convergence
         Measure faithfulness after fewer calls, too; this takes about as long as the run's fit did.
     force
@@ -52,15 +58,33 @@ def report(
             raise BadInput("--target is for a single run; the report of many inputs has them all")
         if convergence:
             raise BadInput("--convergence is for a single run; this file holds those of many")
+        if with_:
+            raise BadInput("--with is for a single run; this file holds those of many")
         explanations = Explanations.load(run)
         explanations.report(path)
         collection_terminal.show(explanations.to_dict(), console, top=top)
     else:
-        summary = load(run).with_convergence().to_dict() if convergence else read_run(run)
-        summary = first_target(summary, target)
+        summary = first_target(_summary(run, with_ or [], convergence=convergence), target)
         html.write(summary, path)
         terminal.show(summary, console, top=top)
     print(f"wrote {path}")
+
+
+def _summary(run: Path, results: Sequence[Path], *, convergence: bool) -> dict[str, Any]:
+    """The run, with these results of actions and its convergence where that is wanted."""
+    if not results and not convergence:
+        return read_run(run)
+    loaded = load(run)
+    for path in results:
+        loaded = loaded.with_action(_result(path), source=str(path))
+    return (loaded.with_convergence() if convergence else loaded).to_dict()
+
+
+def _result(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path} cannot be read as the JSON of a result: {error}") from error
 
 
 def first_target(summary: dict[str, Any], target: str | None) -> dict[str, Any]:

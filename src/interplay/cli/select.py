@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 import interplay as ip
 from interplay.actions.explained import check_same
-from interplay.cli.choices import comparison, listed, show_cost, size
+from interplay.cli.choices import Result, size
 from interplay.cli.output import check_writable, progress
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
 from interplay.lenses.remake import value_function_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from interplay.actions.select import Selection
 
 DIGITS = {"classes": ["three", "eight"], "examples": 60, "targets": 20, "test_share": 0.5}
 """What is explained where no run is given: digits, chosen by 20 of them, judged on others."""
@@ -40,8 +34,7 @@ def select(
     save: Path | None = None,
     store: Path | None = None,
     seed: int = 0,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    force: Annotated[bool, Parameter(negative="")] = False,
+    result: Result = Result(),  # noqa: B008
 ) -> int:
     """Choose the training examples to keep, and test that on examples of its own.
 
@@ -71,18 +64,15 @@ def select(
         SQLite file of evaluations; by default the run's own.
     seed
         Of every random choice.
-    json
-        Print one JSON object on standard output and nothing else.
-    force
-        Overwrite a file that exists.
     """
     from interplay.actions.select import select as choose
 
     share = size(keep, "examples")
+    result.check()
     if save is not None:
         if save.suffix not in (".json", ".csv"):
             raise BadInput(f"--save takes a .json or .csv file; got {save}")
-        check_writable(save, force=force)
+        check_writable(save, force=result.force)
     if run is None and data is not None:
         raise BadInput("--data is for a RUN.json: `interplay training-data` makes one")
     saved = None if run is None else load(run)
@@ -110,56 +100,16 @@ def select(
             stop=stop,
             on_event=on_event,
         )
+    told = found.to_dict()
     if save is not None:
-        found.save(save)
-    if json:
-        print(json_format.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
-    else:
-        from rich.console import Console
-
-        show(found, explanation, Console(highlight=False))
-        if save is not None:
-            print(f"wrote {save}")
+        told["saved"] = str(found.save(save))
+    result.present(
+        told,
+        explanation,
+        trust=explanation.target(found.target).faithfulness,
+        wrote=[] if save is None else [save],
+    )
     return stop.exit_code
-
-
-def show(found: Selection, explanation: Explanation, console: Console) -> None:
-    """Print what is kept, how that compares, and what goes."""
-    from rich.text import Text
-
-    from interplay.report.terminal import printable
-
-    show_cost(explanation.target(found.target).faithfulness, found, console)
-    console.print()
-    for place, sentence in enumerate(found.sentences):
-        console.print(Text(printable(sentence), "bold" if place == 0 else ""))
-    console.print()
-    test = "holdout" if found.verified else "targets"
-    console.print(comparison(found.choices, found.differences, train="targets", test=test))
-    for method, why in found.left_out.items():
-        console.print(Text(f"{method} was left out: {why}.", "dim"))
-    console.print()
-    for word, names in (
-        ("repeats", [_with_reason(found, i) for i in _dropped(found, repeats=True)]),
-        ("goes", [found.features[i] for i in _dropped(found, repeats=False)]),
-    ):
-        if names:
-            console.print(Text(printable(f"{word}: {listed(names)}"), "dim"))
-    if found.stopped:
-        console.print(Text(f"It ended early: {found.stopped}."))
-
-
-def _dropped(found: Selection, *, repeats: bool) -> list[int]:
-    return [
-        i
-        for i, reason in enumerate(found.reasons)
-        if not reason.keep and (reason.repeats is not None) == repeats
-    ]
-
-
-def _with_reason(found: Selection, i: int) -> str:
-    other = found.reasons[i].repeats
-    return found.features[i] + ("" if other is None else f" (of {found.features[other]})")
 
 
 def _value_function(saved: Explanation, data: Path | None) -> Any:

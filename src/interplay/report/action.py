@@ -49,6 +49,12 @@ class Action:
         return f"{words}: {duration(float(self.content['seconds']))} in the model."
 
     @property
+    def command(self) -> str | None:
+        """The command that made it, where one did."""
+        command = self.content.get("command")
+        return None if command is None else str(command)
+
+    @property
     def notes(self) -> list[str]:
         """What else a reader should know."""
         stopped = self.content.get("stopped")

@@ -29,9 +29,28 @@ class Contest:
     sentence: str
     evidence: list[str]
     plot: Dots
-    left_out: dict[str, str]
-    kept: frozenset[int]
+    told: Mapping[str, Any]
     title: str = ""
+
+    @property
+    def choices(self) -> list[Mapping[str, Any]]:
+        """What each method keeps, and its values; the choice is the first."""
+        return list(self.told["choices"])
+
+    @property
+    def differences(self) -> list[Mapping[str, Any]]:
+        """The choice less each rival."""
+        return list(self.told["differences"])
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Methods that could not be compared, and why."""
+        return dict(self.told["left_out"])
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """What the choice keeps."""
+        return frozenset(self.choices[0]["kept"]) if self.choices else frozenset()
 
 
 def contest(
@@ -73,7 +92,7 @@ def contest(
                 low,
                 high,
                 note=methods.get(one["method"], ""),
-                more=more,
+                aside=more,
                 kind="chosen" if one is ours else "rival",
             )
         )
@@ -84,8 +103,7 @@ def contest(
         sentence,
         evidence,
         Dots(sentence, tuple(rows), tuple(marks)),
-        dict(told["left_out"]),
-        frozenset(ours["kept"]) if ours is not None else frozenset(),
+        told,
         title,
     )
 

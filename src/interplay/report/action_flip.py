@@ -122,7 +122,7 @@ class FlipAction(Action):
         rows = [Dot("before", before, scale.plain(before))]
         if after is not None:
             told = "" if predicted is None else f"predicted {scale.plain(predicted)}"
-            dot = Dot("after", after, scale.plain(after), origin=before, more=told)
+            dot = Dot("after", after, scale.plain(after), origin=before, aside=told)
             rows.append(replace(dot, predicted=predicted))
         marks = (
             () if threshold is None else (Mark(threshold, f"threshold {scale.plain(threshold)}"),)
@@ -144,7 +144,7 @@ class FlipAction(Action):
             if rate is not None and (rate["total"] > 1 or (rate["total"] and "inputs" in key)):
                 told = f"{rate['count']:,} of {rate['total']:,}"
                 value, low, high = float(rate["value"]), rate["low"], rate["high"]
-                rows.append(Dot(name, value, percent(value), low, high, more=told))
+                rows.append(Dot(name, value, percent(value), low, high, aside=told))
         if not rows:
             return None
         return Dots("How often the original decision was made", tuple(rows), axis=(0.0, 1.0))

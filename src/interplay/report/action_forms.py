@@ -73,6 +73,7 @@ _COST: Final = {
     "stopped": TEXT.or_none(),
     "explained": TEXT.or_none(),
     "fingerprint": TEXT.or_none(),
+    "command": TEXT.or_none(),
 }
 _CHOICE: Final = {
     "method": TEXT,

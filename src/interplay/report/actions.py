@@ -42,7 +42,7 @@ class CounterfactualsAction(Action):
                 one["low"],
                 one["high"],
                 predicted=one["predicted"],
-                more=f"predicted {scale.signed(one['predicted'])}"
+                aside=f"predicted {scale.signed(one['predicted'])}"
                 + ("" if one["agrees"] else " ✕ other sign"),
                 kind="chosen" if _leaves_zero_out(one) else "faint",
             )

@@ -22,7 +22,7 @@ class Dot:
         Where an arrow to the value begins.
     predicted : float, optional
         Drawn as a diamond beside the value.
-    more : str
+    aside : str
         What stands at the end of the line: of a rival, how far the choice is from it.
     kind : str
         ``"chosen"`` filled, ``"rival"`` a ring, ``"faint"`` pale.
@@ -36,7 +36,7 @@ class Dot:
     origin: float | None = None
     predicted: float | None = None
     note: str = ""
-    more: str = ""
+    aside: str = ""
     kind: str = "chosen"
 
     @property

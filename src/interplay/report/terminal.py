@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from interplay.report import examples_terminal, network_terminal
+from interplay.report import actions_terminal, examples_terminal, network_terminal
 from interplay.report.numbers import elide, percent
 from interplay.report.reading import Reading, Row
 
@@ -66,6 +66,9 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
         console.print(Text(printable(run.examples.sentence)))
     if run.ends:
         console.print(Text(f"{run.ends}."))
+    for action in (action for reading in readings for action in reading.actions):
+        console.print()
+        actions_terminal.brief(action, console)
     console.print()
     colours = console.color_system is not None and not console.no_color
     if colours and run.kind == "text" and len(run.subject["text"]) <= SHOWN_TEXT:
