@@ -473,8 +473,8 @@ def _start_here(executor: RayExecutor, ends: ExitStack, quiet: Mapping[str, Any]
     from ray._private import ray_constants
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # What comes over its ports is run. They ask for a secret, by default out of a file that Ray puts
-    # into the home folder; this one is nowhere. It stays the same, for Ray reads it once.
+    # What comes over its ports is run. They ask for a secret, by default out of a file that Ray
+    # leaves in the home folder; this one is in none. It stays the same, for Ray reads it once.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     # A short name: there are sockets in it, whose paths may have some hundred characters.
     short = "/tmp" if Path("/tmp").is_dir() else None

@@ -123,7 +123,7 @@ def evaluate(
         on_event=on_event,
         account=Account(replicates, len(first)),
     )
-    with (executor or LOCAL).workers(value_function) as workers:
+    with _chosen(job, executor).workers(value_function) as workers:
         pipeline = Pipeline(job, workers, stop)
         _start(job, pipeline, size, found.unhashed if fingerprint is None else ())
         try:
@@ -143,6 +143,18 @@ def _at_least_one(given: Any, name: str, default: int) -> int:
     if number < 1:
         raise BadInput(f"{name} must be at least 1; got {number}")
     return number
+
+
+def _chosen(job: Job, executor: Executor | None) -> Executor:
+    """Return who is to call the value function: not several where each would spend the budget."""
+    if executor is None or not job.tell_left():
+        return executor or LOCAL
+    if not job.meter.foretold:
+        job.warn(
+            "the value function keeps to its budget by itself, as that of a server does, and has "
+            "many requests in flight at a time: it is called in this process, not by the workers"
+        )
+    return LOCAL
 
 
 def _start(job: Job, pipeline: Pipeline, size: int, unhashed: Sequence[str]) -> None:
