@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 import interplay as ip
 from interplay.cli.output import Output, progress
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 
 
@@ -31,6 +32,7 @@ def components(
     design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
+    workers: Workers = Workers(),  # noqa: B008
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
     """Explain which heads, MLPs or layers of a network act together on a task.
@@ -78,7 +80,7 @@ def components(
         SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
     output.check()
-    with progress(store) as (on_event, stop):
+    with progress(store) as (on_event, stop), workers.executor() as executor:
         value_function = value_function_of_components(
             model,
             task,
@@ -103,6 +105,7 @@ def components(
             store=store,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     output.present(explanation)
     return stop.exit_code

@@ -13,6 +13,7 @@ from interplay.cli.explain_table import Tables, explain_table
 from interplay.cli.inputs import explain_inputs
 from interplay.cli.output import Output, progress
 from interplay.cli.prompt import Prompt, Server
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 
 
@@ -35,6 +36,7 @@ def explain(
     design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
+    workers: Workers = Workers(),  # noqa: B008
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
     """Explain a model's output on a text or prompt, an image or a row of a table.
@@ -90,13 +92,15 @@ def explain(
         if text is not None or file is not None:
             raise BadInput("give either --inputs or one text, not both")
         template = settings.pop("template")
-        return explain_inputs(inputs, template, model=model, output=output, **settings, **run)
+        return explain_inputs(
+            inputs, template, model=model, workers=workers, output=output, **settings, **run
+        )
     text_given = not (pictures.given or tables.given)
     if text_given:
         content = prompt.text(text, file)
     else:
         _check_alone(text, file, prompt, pictures, tables)
-    with progress(store) as (on_event, stop):
+    with progress(store) as (on_event, stop), workers.executor() as executor:
         value_function: Any
         if text_given:
             value_function = ip.text(content, model=model, **settings)
@@ -113,7 +117,9 @@ def explain(
                 prompt.response,
                 prompt.max_new_tokens,
             )
-        explanation = ip.explain(value_function, stop=stop, on_event=on_event, **run)
+        explanation = ip.explain(
+            value_function, stop=stop, on_event=on_event, executor=executor, **run
+        )
     output.present(explanation)
     return stop.exit_code
 

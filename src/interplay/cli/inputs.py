@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import interplay as ip
 from interplay.cli.output import Output, progress
 from interplay.cli.prompt import read_text
+from interplay.cli.workers import Workers
 from interplay.collection import Explanations
 from interplay.errors import BadInput
 from interplay.evaluate import parse_budget
@@ -51,6 +52,7 @@ def explain_inputs(
     design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
+    workers: Workers = Workers(),  # noqa: B008
     output: Output = Output(),  # noqa: B008
     **options: Any,
 ) -> int:
@@ -61,7 +63,7 @@ def explain_inputs(
     """
     parse_budget(budget)
     found = read_inputs(inputs, template)
-    with progress(store) as (on_event, stop):
+    with progress(store) as (on_event, stop), workers.executor() as executor:
         value_functions = value_functions_of(found, inputs, model=model, options=options)
         explanations = explain_many(
             value_functions,
@@ -72,6 +74,7 @@ def explain_inputs(
             store=store,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     present(explanations, output)
     return stop.exit_code

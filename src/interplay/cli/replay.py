@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from interplay.cli.explain_table import table_again
 from interplay.cli.output import progress
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 from interplay.explanation import load
 from interplay.replay import replay as replay_run
@@ -22,6 +23,7 @@ def replay(
     fresh: Annotated[bool, Parameter(negative="")] = False,
     store: Path | None = None,
     model: str | None = None,
+    workers: Workers = Workers(),  # noqa: B008
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Make a saved run again and say whether it gives the same numbers.
@@ -42,7 +44,8 @@ def replay(
     json
         Print one JSON object on standard output and nothing else.
     """
-    with progress(store or Path("its store")) as (on_event, stop):
+    place = store or Path("its store")
+    with progress(place) as (on_event, stop), workers.executor() as executor:
         value_function = None
         if model is not None:
             saved = load(run)
@@ -54,7 +57,13 @@ def replay(
                     "it anew"
                 )
         outcome = replay_run(
-            run, value_function, fresh=fresh, store=store, stop=stop, on_event=on_event
+            run,
+            value_function,
+            fresh=fresh,
+            store=store,
+            stop=stop,
+            on_event=on_event,
+            executor=executor,
         )
     if json:
         told = {

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 import interplay as ip
 from interplay.cli.explain_table import PYTHON, python_object
 from interplay.cli.output import Output, progress
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput, check_whole
 from interplay.explanation import Explanation
 from interplay.lenses.pairs import pairs_of
@@ -39,6 +40,7 @@ def training_data(
     design: str | None = None,
     seed: int = 0,
     store: Path = Path("runs.db"),
+    workers: Workers = Workers(),  # noqa: B008
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
     """Explain which training examples, or groups of them, act together on what a model predicts.
@@ -90,7 +92,7 @@ def training_data(
     """
     output.check()
     check_whole("--counterfactuals", counterfactuals, 0)
-    with progress(store) as (on_event, stop):
+    with progress(store) as (on_event, stop), workers.executor() as executor:
         value_function = value_function_of_training_data(
             data,
             tests=None if tests is None else str(tests),
@@ -115,6 +117,7 @@ def training_data(
             store=store,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
         explanation = _over_all_targets(explanation)
         if counterfactuals and not stop.signal:
@@ -129,6 +132,7 @@ def training_data(
                     seed=seed,
                     stop=stop,
                     on_event=on_event,
+                    executor=executor,
                 ).attached(explanation)
             else:
                 print("no pair was found, and so none is checked by retraining", file=sys.stderr)
