@@ -15,6 +15,7 @@ from interplay.cli.explain_table import table_again
 from interplay.cli.inputs import read_inputs, slots_of
 from interplay.cli.output import progress
 from interplay.cli.prompt import Server
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
 from interplay.groups import regrouped
@@ -38,6 +39,7 @@ def flip(
     server: Server = Server(),  # noqa: B008
     store: Path | None = None,
     seed: int = 0,
+    workers: Workers = Workers(),  # noqa: B008
     result: Result = Result(),  # noqa: B008
 ) -> int:
     """Find the fewest words whose removal changes the decision, verified by real calls.
@@ -82,7 +84,8 @@ def flip(
     if template is not None and inputs is None:
         raise BadInput("--template is for --inputs FILE.jsonl, whose fields it takes")
     saved = load(run)
-    with progress(store or Path(str(saved.config.get("store") or "no store"))) as (on_event, stop):
+    place = store or Path(str(saved.config.get("store") or "no store"))
+    with progress(place) as (on_event, stop), workers.executor() as executor:
         function = _value_function(saved, model, server.options())
         found = find_flip(
             saved,
@@ -99,6 +102,7 @@ def flip(
             seed=seed,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     result.present(found.to_dict(), saved)
     return stop.exit_code or (0 if found.found else 1)

@@ -12,6 +12,7 @@ from interplay.actions.explained import check_same
 from interplay.cli.choices import Result, size
 from interplay.cli.components import value_function_of_components
 from interplay.cli.output import progress
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
 from interplay.lenses.remake import value_function_of
@@ -37,6 +38,7 @@ def prune(
     save_model: Path | None = None,
     store: Path | None = None,
     seed: int = 0,
+    workers: Workers = Workers(),  # noqa: B008
     result: Result = Result(),  # noqa: B008
 ) -> int:
     """Choose the parts of a network to keep for a task, and test that on prompts of its own.
@@ -86,7 +88,7 @@ def prune(
         raise BadInput(f"{save_model} exists; name another folder, or add --force to write into it")
     saved = None if run is None else load(run)
     place = store or Path(str(saved.config.get("store") or "no store") if saved else "runs.db")
-    with progress(place) as (on_event, stop):
+    with progress(place) as (on_event, stop), workers.executor() as executor:
         if saved is None:
             if model is not None:
                 raise BadInput("--model is for a RUN.json: `interplay components` makes one")
@@ -98,6 +100,7 @@ def prune(
                 store=place,
                 stop=stop,
                 on_event=on_event,
+                executor=executor,
             )
         else:
             explanation, function = saved, _value_function(saved, model)
@@ -117,6 +120,7 @@ def prune(
             seed=seed,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     checkpoint = None if save_model is None else found.save(save_model, force=result.force)
     told = {

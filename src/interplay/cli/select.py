@@ -11,6 +11,7 @@ import interplay as ip
 from interplay.actions.explained import check_same
 from interplay.cli.choices import Result, size
 from interplay.cli.output import check_writable, progress
+from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, load
 from interplay.lenses.remake import value_function_of
@@ -34,6 +35,7 @@ def select(
     save: Path | None = None,
     store: Path | None = None,
     seed: int = 0,
+    workers: Workers = Workers(),  # noqa: B008
     result: Result = Result(),  # noqa: B008
 ) -> int:
     """Choose the training examples to keep, and test that on examples of its own.
@@ -77,13 +79,19 @@ def select(
         raise BadInput("--data is for a RUN.json: `interplay training-data` makes one")
     saved = None if run is None else load(run)
     place = store or Path(str(saved.config.get("store") or "no store") if saved else "runs.db")
-    with progress(place) as (on_event, stop):
+    with progress(place) as (on_event, stop), workers.executor() as executor:
         if saved is None:
             from interplay.lenses.training_data.files import training_files
 
             function: Any = training_files(**DIGITS, seed=seed)  # type: ignore[arg-type]
             explanation = ip.explain(
-                function, budget=BUDGET, seed=seed, store=place, stop=stop, on_event=on_event
+                function,
+                budget=BUDGET,
+                seed=seed,
+                store=place,
+                stop=stop,
+                on_event=on_event,
+                executor=executor,
             )
         else:
             explanation, function = saved, _value_function(saved, data)
@@ -99,6 +107,7 @@ def select(
             seed=seed,
             stop=stop,
             on_event=on_event,
+            executor=executor,
         )
     told = found.to_dict()
     if save is not None:
