@@ -11,6 +11,7 @@ from typing import Any
 
 from interplay.errors import BadInput
 from interplay.report import html
+from interplay.report.axis import Axis
 from interplay.report.numbers import Scale, count, duration, elide, percent
 from interplay.report.reading import Reading
 
@@ -365,7 +366,7 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
     return path
 
 
-class Strip:
+class Strip(Axis):
     """The axis that the rows of a table share: wide enough for every mean and for the clear rows.
 
     What lies beyond it is drawn at its edge: single inputs of unclear rows, and intervals of means
@@ -377,14 +378,9 @@ class Strip:
     def __init__(self, lines: Sequence[Line]) -> None:
         inputs = sorted(value for line in lines for _, value, _ in line.values)
         few = len(inputs) // 20
-        ends = [0.0, inputs[few], inputs[-1 - few], *(line.value for line in lines)]
+        ends = [inputs[few], inputs[-1 - few], *(line.value for line in lines)]
         ends += [value for line in lines if not line.unclear for _, value, _ in line.values]
-        room = 0.05 * (max(ends) - min(ends)) or 1.0
-        self.low, self.high = min(ends) - room, max(ends) + room
-
-    def at(self, value: float) -> str:
-        place = self.WIDTH * (value - self.low) / (self.high - self.low)
-        return f"{min(max(place, 0.0), self.WIDTH):.1f}"
+        super().__init__(ends)
 
     def dots(self, line: Line) -> str:
         """The inputs as a path of points: one element, however many there are."""

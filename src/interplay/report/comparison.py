@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from interplay.errors import BadInput
 from interplay.report import html
+from interplay.report.axis import Axis
 from interplay.report.comparison_reading import Line, Overview
 from interplay.report.numbers import elide
 from interplay.report.reading import LEVELS
@@ -62,22 +63,12 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
     return path
 
 
-class Axis:
-    """The axis that the intervals of a table share, in percent of its width, zero always on it.
-
-    An interval that is far wider than those of the clear rows is drawn to the edge.
-    """
-
-    def __init__(self, lines: Sequence[Line]) -> None:
-        ends = [0.0, *(line.value for line in lines)]
-        for line in [line for line in lines if line.clear] or lines:
-            ends += [end for end in (line.low, line.high) if end is not None]
-        room = 0.05 * (max(ends) - min(ends)) or 1.0
-        self.low, self.high = min(ends) - room, max(ends) + room
-
-    def at(self, value: float) -> str:
-        place = 100 * (value - self.low) / (self.high - self.low)
-        return f"{min(max(place, 0.0), 100.0):.2f}%"
+def _axis(lines: Sequence[Line]) -> Axis:
+    """The axis of a table; an interval far wider than those of the clear rows ends at its edge."""
+    ends = [line.value for line in lines]
+    for line in [line for line in lines if line.clear] or lines:
+        ends += [end for end in (line.low, line.high) if end is not None]
+    return Axis(ends)
 
 
 def _body(overview: Overview) -> Markup:
@@ -88,7 +79,7 @@ def _body(overview: Overview) -> Markup:
         .get_template("comparison.html")
         .render(
             all=overview,
-            axis_of=Axis,
+            axis_of=_axis,
             listed=LISTED,
             levels=LEVELS,
             elide=elide,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interplay.errors import BadInput
+from interplay.report.axis import Axis
 from interplay.report.numbers import percent
 from interplay.report.page_data import answers, page_data
 from interplay.report.reading import LEVELS, Reading, Row
@@ -104,20 +105,10 @@ def write(summary: Mapping[str, Any], path: str | Path) -> Path:
     return path
 
 
-class _Axis:
-    """The common axis of the interval bars, in percent of their width, with zero always on it."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        ends = [0.0]
-        for row in rows:
-            ends += [end for end in (row.low, row.value, row.high) if end is not None]
-        low, high = min(ends), max(ends)
-        room = 0.04 * (high - low) or 1.0
-        self.low, self.high = low - room, high + room
-
-    def at(self, value: float) -> str:
-        place = 100 * (value - self.low) / (self.high - self.low)
-        return f"{min(max(place, 0.0), 100.0):.2f}%"
+def _axis(rows: list[Row]) -> Axis:
+    """The common axis of the interval bars."""
+    ends = [end for row in rows for end in (row.low, row.value, row.high)]
+    return Axis(end for end in ends if end is not None)
 
 
 @dataclass(frozen=True)
@@ -197,7 +188,7 @@ def _target(run: Reading, *, what_if: bool) -> Markup:
             what_if=what_if,
             residual=_residual(run),
             subject_template=SUBJECTS[run.kind],
-            axis=_Axis(run.together),
+            axis=_axis(run.together),
             curve=_curve(run),
             listed=LISTED,
             levels=LEVELS,
