@@ -40,8 +40,8 @@ def report(
     top
         How many interactions to list in the terminal.
     with_
-        A file that `interplay flip --json`, prune or select printed, which the report then tells of
-        too. May be given several times.
+        What flip, prune or select --json printed, as a file: the report tells of it too. May be
+        given several times.
     convergence
         Measure faithfulness after fewer calls, too; this takes about as long as the run's fit did.
     force

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
+from interplay.actions.flipped import number
 from interplay.report.action import Action
 from interplay.report.dots import Dot, Dots, Mark
-from interplay.report.numbers import Scale, elide, percent
+from interplay.report.numbers import MINUS, elide, percent
+from interplay.value_function import bare
 
 if TYPE_CHECKING:
     from interplay.report.reading import Piece
@@ -118,15 +120,12 @@ class FlipAction(Action):
         """The value before and after, against the threshold."""
         before, after = self.content["before"], self.content["after"]
         threshold, predicted = self.content["threshold"], self.content["predicted"]
-        scale = Scale.of([one for one in (before, after, threshold) if one is not None])
-        rows = [Dot("before", before, scale.plain(before))]
+        rows = [Dot("before", before, written(before))]
         if after is not None:
-            told = "" if predicted is None else f"predicted {scale.plain(predicted)}"
-            dot = Dot("after", after, scale.plain(after), origin=before, aside=told)
+            told = "" if predicted is None else f"predicted {written(predicted)}"
+            dot = Dot("after", after, written(after), origin=before, aside=told)
             rows.append(replace(dot, predicted=predicted))
-        marks = (
-            () if threshold is None else (Mark(threshold, f"threshold {scale.plain(threshold)}"),)
-        )
+        marks = () if threshold is None else (Mark(threshold, f"threshold {written(threshold)}"),)
         beyond = 0 if threshold is None else -1 if before > threshold else 1
         return Dots(f"{self.target} before and after", tuple(rows), marks, beyond)
 
@@ -152,27 +151,36 @@ class FlipAction(Action):
     @property
     def alternatives(self) -> list[tuple[str, str]]:
         """Other sets that flip it, and the value with each."""
-        found = self.content["alternatives"]
-        scale = Scale.of([one["value"] for one in found])
         return [
-            (" + ".join(elide(name, 40) for name in one["names"]), scale.plain(one["value"]))
-            for one in found
+            (" + ".join(self._name(name) for name in one["names"]), written(one["value"]))
+            for one in self.content["alternatives"]
         ]
 
     @property
     def inputs(self) -> list[tuple[str, str, str, str]]:
         """Other inputs: name, value before, value after, what became of the decision."""
-        found = self.content["inputs"]
-        values = [one[key] for one in found for key in ("before", "after")]
-        scale = Scale.of([value for value in values if value is not None])
-
-        def words(value: float | None) -> str:
-            return "–" if value is None else scale.plain(value)
-
         return [
-            (one["id"], words(one["before"]), words(one["after"]), str(one.get("words") or ""))
-            for one in found
+            (
+                one["id"],
+                *("–" if one[key] is None else written(one[key]) for key in ("before", "after")),
+                str(one.get("words") or ""),
+            )
+            for one in self.content["inputs"]
         ]
+
+    def _name(self, name: str) -> str:
+        """A feature that stands alone: a word without the punctuation around it."""
+        return elide(bare(name) if self.noun == "word" else name, 40)
+
+
+def written(value: float) -> str:
+    """Write a value as the sentence of a flip does, with the sign that the report has.
+
+    >>> written(-0.43612), written(3.2e-7)
+    ('−0.436', '3.2e-07')
+    """
+    words = number(value)
+    return f"{MINUS}{words[1:]}" if words.startswith("-") else words
 
 
 def _around(text: str, room: int, before: bool, after: bool) -> list[Stretch]:

@@ -19,15 +19,20 @@ Check = Callable[[Any, int], bool]
 
 
 class Kind(NamedTuple):
-    """A kind of value: what it is called, whether something is one, and whether it may be None."""
+    """A kind of value: what it is called, whether something is one, may it be None, or lack."""
 
     name: str
     check: Check
     optional: bool = False
+    may_lack: bool = False
 
     def or_none(self) -> Kind:
-        """Return the same kind of a value that may be None, or lack."""
+        """Return the same kind of a value that may be None."""
         return self._replace(name=f"{self.name} or null", optional=True)
+
+    def or_lacking(self) -> Kind:
+        """Return the same kind of a value that may be None, and that not all results have."""
+        return self.or_none()._replace(may_lack=True)
 
 
 def _is_number(given: Any, n: int) -> bool:
@@ -67,13 +72,13 @@ _COST: Final = {
     "calls": WHOLE,
     "reused": WHOLE,
     "seconds": NUMBER,
-    "tokens": NUMBER.or_none(),
-    "usd": NUMBER.or_none(),
-    "budget": TEXT.or_none(),
+    "tokens": NUMBER.or_lacking(),
+    "usd": NUMBER.or_lacking(),
+    "budget": TEXT.or_lacking(),
     "stopped": TEXT.or_none(),
-    "explained": TEXT.or_none(),
-    "fingerprint": TEXT.or_none(),
-    "command": TEXT.or_none(),
+    "explained": TEXT.or_lacking(),
+    "fingerprint": TEXT.or_lacking(),
+    "command": TEXT.or_lacking(),
 }
 _CHOICE: Final = {
     "method": TEXT,
@@ -107,8 +112,8 @@ FORMS: Final[Mapping[str, tuple[int, Mapping[str, Any]]]] = {
             "text": TEXT.or_none(),
             "rate_before": RATE,
             "rate_after": RATE,
-            "inputs_before": RATE.or_none(),
-            "inputs_after": RATE.or_none(),
+            "inputs_before": RATE.or_lacking(),
+            "inputs_after": RATE.or_lacking(),
             "alternatives": [{"features": [FEATURE], "names": [TEXT], "value": NUMBER}],
             "inputs": [{"id": TEXT, "before": NUMBER.or_none(), "after": NUMBER.or_none()}],
         },
@@ -181,28 +186,26 @@ def checked_action(content: Any, features: Sequence[str], source: str) -> Mappin
         it is no such result, of a newer version, damaged, or of other features; the message begins
         with ``source``.
     """
-    if not isinstance(content, Mapping) or content.get("format") not in FORMS:
+    if not isinstance(content, Mapping) or str(content.get("format")) not in FORMS:
         given = content.get("format") if isinstance(content, Mapping) else type(content).__name__
         raise BadInput(
             f"{source} is not a result of flip, prune, select or counterfactuals: its format is "
             f"{given!r:.60}; give what `interplay flip --json` and the like print"
         )
-    version, form = FORMS[content["format"]]
+    version, form = FORMS[str(content["format"])]
     stated = content.get("version")
     if not isinstance(stated, int) or isinstance(stated, bool) or not 1 <= stated <= version:
         raise BadInput(
             f"{source} has version {stated!r:.20} of the format {content['format']}, and this "
             f"interplay reads 1 to {version}: install a newer one, pip install -U interplay"
         )
-    _check(content, form, source, len(features))
-    own = _features_of(content)
-    if own is None:
-        fits = content["n"] == len(features) if "n" in content else True
-    else:
-        fits = len(own) == len(features)
-    if not fits:
-        number = content.get("n") if own is None else len(own)
-        raise BadInput(f"{source} is of {number} features, and the run has {len(features)}")
+    count = _count(content)
+    _check(content, form, source, len(features) if count is None else count)
+    if count is not None and count != len(features):
+        raise BadInput(
+            f"{source} is about another run: it is of {count:,} features, and the run has "
+            f"{len(features):,}"
+        )
     return content
 
 
@@ -229,6 +232,14 @@ def _features_of(content: Mapping[str, Any]) -> list[str] | None:
     return None
 
 
+def _count(content: Mapping[str, Any]) -> int | None:
+    """How many features there are by a result whose form is not known to be right."""
+    if content["format"] == flipped.FORMAT:
+        return content["n"] if _is_whole(content.get("n"), 0) else None
+    told = content.get({pruning.FORMAT: "features"}.get(content["format"], "examples"))
+    return len(told) if isinstance(told, list) else None
+
+
 def _check(given: Any, form: Any, where: str, n: int) -> None:
     if isinstance(form, Kind):
         if not (given is None and form.optional) and not form.check(given, n):
@@ -242,6 +253,8 @@ def _check(given: Any, form: Any, where: str, n: int) -> None:
         if not isinstance(given, Mapping):
             raise BadInput(f"{where} is {given!r:.40}, and should be a mapping: it is damaged")
         for key, kind in form.items():
+            if key not in given and not getattr(kind, "may_lack", False):
+                raise BadInput(f"{where} lacks {key}: it is damaged")
             _check(given.get(key), kind, f"{where}: {key}", n)
         if {"features", "names"} <= form.keys() and len(given["features"]) != len(given["names"]):
             raise BadInput(f"{where} has not as many names as features: it is damaged")
