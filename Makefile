@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-faults test-servers test-interop servers check wheel peers clean
+.PHONY: demo test test-faults test-servers test-interop test-browser servers check wheel peers clean
 
 demo: $(STAMP)
 	$(BIN)/interplay demo
@@ -33,6 +33,19 @@ test-interop: $(VENV)/.interop
 
 $(VENV)/.interop: $(STAMP)
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[interop]"
+	touch $@
+
+# In Debian's chromium, or the browser that INTERPLAY_CHROMIUM names. Skips, and says why, where
+# there is none; axe-core is from npm, and its tests skip where that cannot be.
+AXE := .browser/node_modules/axe-core/axe.min.js
+
+test-browser: $(VENV)/.browser
+	-test -e $(AXE) || npm install --silent --no-save --no-package-lock --ignore-scripts \
+		--prefix .browser axe-core@4.14.1
+	INTERPLAY_BROWSER=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/browser
+
+$(VENV)/.browser: $(STAMP) tests/browser/requirements.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -r tests/browser/requirements.txt
 	touch $@
 
 servers:
@@ -63,4 +76,4 @@ peers:
 	$(PYTHON) -m pip install -q --no-deps --target .peers-dattri dattri==0.3.0
 
 clean:
-	rm -rf $(VENV) .venv-servers dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-servers .browser dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
