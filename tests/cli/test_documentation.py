@@ -28,6 +28,7 @@ def test_there_are_the_commands_of_this_version() -> None:
         "runs",
         "select",
         "training-data",
+        "view",
     ]
 
 

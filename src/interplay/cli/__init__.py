@@ -20,6 +20,7 @@ from interplay.cli.report import report
 from interplay.cli.runs import runs
 from interplay.cli.select import select
 from interplay.cli.training_data import training_data
+from interplay.cli.view import view
 from interplay.errors import BadInput, InterplayError
 from interplay.version import __version__
 
@@ -33,7 +34,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for command in (
-    *(compare, components, demo, explain, fit, flip, prune, report, replay, runs, select, training_data),
+    *(compare, components, demo, explain, fit, flip, prune, report, replay, runs, select),
+    *(training_data, view),
 ):
     app.command(command)
 
