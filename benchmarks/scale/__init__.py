@@ -1,0 +1,1 @@
+"""Scale and trust measured: ``python -m benchmarks.scale``."""
