@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,59 @@ def test_a_flip_as_json(folder: Path, quick) -> None:
     assert again["names"] == found["names"]
 
 
+def test_the_report_tells_of_the_flip(folder: Path, tmp_path: Path, quick) -> None:
+    saved, page, other = folder / "run.json", tmp_path / "flip.html", tmp_path / "other.html"
+    done = quick("flip", str(saved), "--report", str(page), "--target", "prob:positive")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"wrote {page}\n")
+    text = page.read_text("utf-8")
+    assert "<del>not</del>" in text
+    targets = re.findall(r"<b>Explained</b> (\S+) is", text)
+    assert targets == ["prob:positive", "margin:positive|negative"], (
+        "the one that was flipped first"
+    )
+    assert "Made by <code>interplay " in text
+    assert ip.load(saved).actions == (), "the run's file stays as it is"
+
+    again = quick("flip", str(saved), "--report", str(page))
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert quick("flip", str(saved), "--report", str(page), "--force").returncode == 0
+
+    results = []
+    for k, target in enumerate(("margin:positive|negative", "prob:positive")):
+        results += ["--with", str(tmp_path / f"{k}.json")]
+        printed = quick("flip", str(saved), "--target", target, "--json").stdout
+        (tmp_path / f"{k}.json").write_text(printed, "utf-8")
+    done = quick("report", str(saved), *results, "--report", str(other))
+    assert done.returncode == 0, done.stderr
+    assert other.read_text("utf-8").count("What was done about it") == 2, "one for each target"
+    assert " ".join(done.stdout.split()).count("“not”, changes the decision: ") == 2
+    assert max(len(line) for line in done.stdout.splitlines() if "wrote" not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "result.json cannot be read as the JSON of a result: "),
+        ("{", "result.json cannot be read as the JSON of a result: "),
+        ("{}", "result.json is not a result of flip, prune, select or counterfactuals"),
+        ('{"format": "interplay.flip", "version": 9}', "install a newer one"),
+    ],
+)
+def test_results_that_no_report_can_tell(
+    folder: Path, tmp_path: Path, quick, content: str | None, message: str
+) -> None:
+    path, page = tmp_path / "result.json", tmp_path / "page.html"
+    if content is not None:
+        path.write_text(content, "utf-8")
+    done = quick("report", str(folder / "run.json"), "--with", str(path), "--report", str(page))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert not page.exists()
+
+
 def test_none_is_exit_code_one(folder: Path, quick) -> None:
     done = quick("flip", str(folder / "run.json"), "--threshold", "-50", "--budget", "40")
     assert done.returncode == 1
@@ -138,6 +192,8 @@ def test_another_model_may_be_named(folder: Path, quick) -> None:
         (["--at-most", "0"], "at_most must be a whole number of at least 1; got 0"),
         (["--inputs", "no.jsonl"], "cannot read no.jsonl"),
         (["--model", "nowhere"], "nowhere"),
+        (["--report", "no/where.html"], "no such folder: no"),
+        (["--report", "."], "is a folder"),
     ],
 )
 def test_bad_input(

@@ -46,7 +46,11 @@ def test_a_run_is_pruned_and_saved(run, tmp_path, capsys, monkeypatch):
         assert sum(line.startswith(f"{method} ") for line in lines) == 2
     assert "largest difference of logits" in out.replace("\n", " ")
     assert (folder / "config.json").exists()
-    assert "Alone, within a layer" in page.read_text()
+    shown = page.read_text("utf-8")
+    assert "Alone, within a layer" in shown
+    assert f"Keeping 12 of {n} parts" in shown
+    assert "verified on 30 test prompts" in shown
+    assert f"It is in {folder}." in shown
 
     again = ["prune", str(path), "--keep", "50%", "--no-compare", "--verify", "4", "--json"]
     assert command(again) == 0

@@ -44,7 +44,9 @@ def test_a_run_is_selected_from(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     table = tmp_path / "list.csv"
+    page = tmp_path / "page.html"
     arguments = f"--keep 0.7 --compare random --compare k-nn --random 5 --save {table}"
+    arguments += f" --report {page}"
     assert command(["select", str(run), *arguments.split()]) == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
@@ -52,6 +54,9 @@ def test_a_run_is_selected_from(
     assert "Keeping 28 of 40, the mean margin on 240 holdout examples is" in " ".join(out.split())
     assert any(line.startswith("random ") for line in lines)
     assert not any(line.startswith("order-1 ") for line in lines)
+    shown = page.read_text("utf-8")
+    assert "verified on 240 holdout examples" in shown
+    assert f"is in <code>{table}</code>" in shown
     rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
     assert len(rows) == 40
     dropped = [int(row["feature"]) for row in rows if row["keep"] == "0"]
@@ -105,6 +110,7 @@ def test_a_run_that_was_made_in_python_is_refused(
         (["--compare", "lasso"], "lasso"),
         (["--save", "list.txt"], "--save takes a .json or .csv file"),
         (["--save", "no/where.csv"], "no such folder"),
+        (["--report", "no/where.html"], "no such folder"),
         (["--random", "0"], "random must be a whole number of at least 1"),
     ],
 )

@@ -258,7 +258,7 @@ def quoted(names: Sequence[str]) -> str:
     short = [_short(name) for name in names]
     if len(short) > _SHOWN:
         short = [*short[: _SHOWN - 1], f"{len(names) - _SHOWN + 1} more"]
-    return short[0] if len(short) == 1 else f"{', '.join(short[:-1])} and {short[-1]}"
+    return "".join(short) if len(short) < 2 else f"{', '.join(short[:-1])} and {short[-1]}"
 
 
 def _short(name: str) -> str:

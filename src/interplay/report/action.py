@@ -73,5 +73,6 @@ class Unread:
     """A result that cannot be shown: why."""
 
     reason: str
+    good: ClassVar[bool] = False
     title: ClassVar[str] = "A result that cannot be shown"
     template: ClassVar[str] = "action_unread.html"

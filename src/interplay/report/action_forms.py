@@ -5,7 +5,7 @@ A run's file may come from anywhere: what is not of the right form is not drawn,
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,9 @@ from interplay.errors import BadInput
 
 Check = Callable[[Any, int], bool]
 """Says whether a value is what it should be, where there are so many features."""
+
+
+LARGEST: Final = sys.float_info.max
 
 
 class Kind(NamedTuple):
@@ -36,7 +39,8 @@ class Kind(NamedTuple):
 
 
 def _is_number(given: Any, n: int) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    return number and -LARGEST <= given <= LARGEST  # what is not finite is neither
 
 
 def _is_rate(given: Any, n: int) -> bool:
@@ -49,7 +53,7 @@ def _is_rate(given: Any, n: int) -> bool:
 
 
 def _is_whole(given: Any, n: int) -> bool:
-    return isinstance(given, int) and not isinstance(given, bool) and given >= 0
+    return isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**63
 
 
 TEXT: Final = Kind("a text", lambda given, n: isinstance(given, str))
