@@ -17,7 +17,8 @@ from interplay.surrogates.base import LEARNING, Surrogate, part_of, strongest
 from interplay.surrogates.exact import Exact, is_complete
 from interplay.surrogates.lasso import Lasso
 from interplay.surrogates.parallel import in_parallel
-from interplay.surrogates.parity_gp import SPREADS, ParityGP, error_bars
+from interplay.surrogates.parity_gp import MOST_MEMORY, SPREADS, ParityGP, error_bars
+from interplay.surrogates.parity_gp.solve import memory
 from interplay.surrogates.proxyspex import ProxySpex
 from interplay.surrogates.sample import Sample
 from interplay.surrogates.spex import Spex
@@ -158,7 +159,9 @@ class Auto(Surrogate):
                 return [() for _ in values.T]
             return [tuple(fits) for fits in ParityGP.of_spreads(sample, values)]
 
-        parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)], rows=len(sample.masks))
+        # both at once only where they are small together
+        most = None if without or memory(m) < MOST_MEMORY / 2 else 1
+        parts = in_parallel(lambda fit: fit(), [(sparse,), (processes,)], rows=m, most=most)
         fits = [
             cls._stack(sample, j, column, (*few, *dense))
             for j, (column, few, dense) in enumerate(
