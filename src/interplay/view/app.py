@@ -68,7 +68,7 @@ class View:
                 Route("/api/explain", _json(self.explain), methods=["POST"]),
                 Route("/api/stop", _json(self.stop), methods=["POST"]),
             ],
-            exception_handlers={HTTPException: _not_found},
+            exception_handlers={HTTPException: _not_found, Refused: _refused, Exception: _failed},
         )
         return Guard(app, port, self.token, pages.error)
 
@@ -259,3 +259,15 @@ def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     told = "There is no such page." if status == 404 else "This cannot be asked for in this way."
     return pages.error(status, told, request.method == "POST")
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    return pages.error(getattr(error, "status", 400), str(error), request.method == "POST")
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    told = (
+        f"Something unexpected happened ({type(error).__name__}). Nothing that was stored is lost. "
+        "Started with INTERPLAY_DEBUG=1 in its environment, the server says more in its terminal."
+    )
+    return pages.error(500, told, request.method == "POST")

@@ -101,12 +101,8 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        begun = False
-
         async def sent(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in ALWAYS.items():
                     headers[name] = value
@@ -116,23 +112,17 @@ class Guard:
                     headers["cross-origin-opener-policy"] = "same-origin"
             await send(message)
 
-        posted = scope["method"] == "POST"
         try:
             self.check(scope["method"], Headers(scope=scope))
-            await self.app(scope, receive, sent)
         except Refused as refused:
+            posted = scope["method"] == "POST"
             await self.page(refused.status, refused.message, posted)(scope, receive, sent)
-        except Exception as error:
+            return
+        try:
+            await self.app(scope, receive, sent)
+        except Exception:  # the application has answered already: its caller need not know more
             if os.environ.get("INTERPLAY_DEBUG") == "1":
                 traceback.print_exc()
-            if begun:
-                return
-            told = (
-                f"Something unexpected happened ({type(error).__name__}). Nothing stored is lost. "
-                "Started with INTERPLAY_DEBUG=1 in its environment, the server says more in its "
-                "terminal."
-            )
-            await self.page(500, told, posted)(scope, receive, sent)
 
     def check(self, method: str, headers: Headers) -> None:
         """Raise :class:`Refused` for a request that does not come from our page, or by a link."""
