@@ -95,6 +95,9 @@ function subjectOf(run) {
     const more = found.length - LISTED;
     if (more > 0) panel.append(element("p", `and ${more} weaker`));
     aside.classList.add("told");
+    // what is longer than its place is scrolled with the keys, once the tab key comes to it
+    if (panel.scrollHeight > panel.clientHeight) panel.tabIndex = 0;
+    else panel.removeAttribute("tabindex");
   }
 
   function show(i) {
@@ -118,6 +121,7 @@ function subjectOf(run) {
     if (pinned !== null) return show(pinned);
     clear();
     panel.replaceChildren(hint);
+    panel.removeAttribute("tabindex");
     aside.classList.remove("told");
   }
 
