@@ -264,6 +264,12 @@ class Explanation:
 
         return html.write(self.to_dict(), path)
 
+    def plot(self, kind: str = "bar", **options: Any) -> Any:
+        """Draw a picture with matplotlib, and return its Axes: see docs/plots.md."""
+        from interplay.report import plots
+
+        return plots.plot(self, kind, **options)
+
     def _repr_html_(self) -> str:
         from interplay.report import html
 
