@@ -5,60 +5,62 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.ground import faults, mutations_store
+from benchmarks.ground import faults, mutations_store, struck
 
 from interplay.errors import StoreError
 from interplay.evaluate import Store, evaluate
 from interplay.evaluate.upkeep import verify
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_runs_that_are_struck_again_and_again(seed: int) -> None:
-    tally = faults.campaign(60, seed=seed)
+def _campaign(count: int, seed: int, way: str) -> None:
+    tally = faults.campaign(count, seed=seed, ways=(way,))
     assert tally.clean, tally
-    assert set(tally.struck) == set(faults.ENDS)
+    assert {kind.split(" (")[0] for kind in tally.struck} == set(faults.WAYS[way])
+
+
+@pytest.mark.timeout(900)
+def test_runs_that_are_struck_again_and_again() -> None:
+    _campaign(40, 1, "local")
+
+
+@pytest.mark.timeout(900)
+def test_workers_of_ray_that_are_struck() -> None:
+    """Real Ray, two workers on this machine; the processes of a killed run end by themselves."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'interplay[ray]'")
+    _campaign(12, 2, "ray")
+
+
+@pytest.mark.timeout(900)
+def test_a_server_that_dies() -> None:
+    _campaign(10, 3, "server")
 
 
 @pytest.mark.timeout(900)
 def test_one_of_several_writers_is_killed(tmp_path: Path) -> None:
     """All evaluate the same masks into one store; those that live on are not disturbed."""
     rng = np.random.default_rng(3)
-    masks = faults.masks()
-    for attempt in range(10):
+    masks = struck.masks()
+    for attempt in range(6):
         path = tmp_path / f"{attempt}.db"
-        ends = [
-            ("kill", int(rng.integers(1, 100))),
-            ("none", 1),
-            ("kill", int(rng.integers(1, 60))),
-        ]
-        runs = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.ground.faults",
-                    str(path),
-                    fault,
-                    str(when),
-                    "5",
-                ],
-                stdout=subprocess.DEVNULL,
-            )
-            for fault, when in ends
-        ]
-        codes = [run.wait(120) for run in runs]
+        starts = []
+        for number, after in enumerate([int(rng.integers(10_000)), None, int(rng.integers(6_000))]):
+            folder = tmp_path / f"{attempt}-{number}"
+            folder.mkdir()
+            strikes = () if after is None else (("kill", after),)
+            starts.append(struck.Start("local", str(path), str(folder), strikes, seed=attempt))
+        with ThreadPoolExecutor(len(starts)) as together:
+            codes = [code for _, code, _ in together.map(faults.run, starts)]
         assert codes[1] == 0
         assert set(codes) <= {0, -signal.SIGKILL}
         with Store(path) as store:
             stored = store.get("struck", masks)
             assert stored.found.all()
-            assert (stored.values == faults.values(masks)).all()
+            assert (stored.values == struck.values(masks)).all()
             assert store.count() == len(masks)  # each once
             assert verify(store).problems == []
 
@@ -72,11 +74,11 @@ def test_a_small_disk_that_is_really_full(tmp_path: Path) -> None:
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("may not mount a file system")
     try:
-        masks = faults.masks()
+        masks = struck.masks()
         kept = 0
 
         def function(rows: np.ndarray) -> np.ndarray:
-            return faults.values(rows)
+            return struck.values(rows)
 
         with Store(disk / "runs.db") as store:
             with pytest.raises(StoreError, match="Free some space on its disk"):
@@ -87,12 +89,12 @@ def test_a_small_disk_that_is_really_full(tmp_path: Path) -> None:
             assert verify(store).problems == []
             stored = store.get("f", masks)
             assert stored.found.sum() == kept
-            assert (stored.values == faults.values(masks[stored.found])).all()
+            assert (stored.values == struck.values(masks[stored.found])).all()
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
         with Store(disk / "runs.db") as store:
             done = evaluate(function, masks, store=store, fingerprint="f", batch_size=64)
             assert (done.calls, done.reused) == (len(masks) - kept, kept)
-            assert (done.values == faults.values(masks)).all()
+            assert (done.values == struck.values(masks)).all()
     finally:
         subprocess.run(["umount", str(disk)], check=False)
 
