@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -94,12 +94,40 @@ class Pen:
             text = elide(text, low)
         return self.write(text)
 
+    def fit_all(self, texts: Sequence[str], inches: float) -> list[str]:
+        """Return texts shortened to so many inches; those that differ in the middle keep that."""
+        fitted = [self.fit(text, inches) for text in texts]
+        for short in {one for one in fitted if fitted.count(one) > 1}:
+            alike = [text for text, one in zip(texts, fitted, strict=True) if one == short]
+            if len(set(alike)) == 1:
+                continue
+            first, last = min(alike), max(alike)  # what these two share, all of them do
+            same = next(i for i, c in enumerate(last) if not first.startswith(c, i))
+            begin = alike[0].rfind(" ", 0, same) + 1 or same
+            fitted = [
+                self._begun(text[begin:], inches) if one == short else one
+                for text, one in zip(texts, fitted, strict=True)
+            ]
+        return fitted
+
+    def _begun(self, text: str, inches: float) -> str:
+        """Return as much of ``text`` as has room between two ellipses."""
+        text = text[:LONGEST]
+        if self.width(f"…{text}") <= inches:
+            return self.write(f"…{text}")
+        low, high = 1, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = self.width(f"…{text[:middle]}…") <= inches
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return self.write(f"…{text[:low]}…")
+
     def width(self, text: str) -> float:
-        """Return how wide ``text`` is when it is written, in inches: its widest line."""
+        """Return how wide ``text`` is in inches, or its widest line: as it is, or as written."""
         from matplotlib import rcParams
 
         dpi = float(rcParams["figure.dpi"])
-        lines = (self.clean(line) for line in text.split("\n"))
+        lines = (self.clean(line) for line in text.replace(r"\$", "$").split("\n"))
         return max(_width(self.families, self.size, dpi, line) for line in lines)
 
     @property

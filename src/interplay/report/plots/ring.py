@@ -86,7 +86,8 @@ def network(
         for row in reversed(rows):
             _link(on.ax, [places[i] for i in row.features], row, strongest)
         largest = 1.25 * on.pen.size
-        for i in nodes:
+        names = on.pen.fit_all([effects.name(run, i) for i in nodes], 0.26 * on.room)
+        for i, name in zip(nodes, names, strict=True):
             x, y = places[i]
             filled = solid(main[i])
             on.ax.scatter(
@@ -101,7 +102,7 @@ def network(
             )
             side = -1 if x < 0 else 1
             on.ax.annotate(
-                on.pen.fit(effects.name(run, i), 0.26 * on.room),
+                name,
                 (x, y),
                 xytext=(side * 0.9 * largest, 0),
                 textcoords="offset points",
@@ -113,7 +114,7 @@ def network(
         on.ax.set_ylim(-1.1, 1.1)
         on.ax.set_axis_off()
         told = signs(run, (row.value for row in rows), lines=True)
-        left = 0.2 * on.room
+        left = max(on.pen.width(name) for name in names[:half])
         key(on, run, told, left=left, title=f"Lines: {axis_words(on, run, 'BII')}")
     return on.ax
 

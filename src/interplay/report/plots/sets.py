@@ -131,7 +131,7 @@ def upset(
         beside.axvline(0, color=INK, linewidth=0.8)
         beside.set_yticks(
             range(len(members)),
-            [on.pen.fit(name, 0.24 * on.room) for name in names],
+            on.pen.fit_all(names, 0.24 * on.room),
         )
         beside.tick_params(axis="y", length=0)
         beside.set_xticks(*_ends(spectrum.main_effects[members]))

@@ -141,10 +141,11 @@ def _label(
     """
     inches = on.room - 0.3  # of the Axes, which have nothing at their sides
     pad = 0.6 * on.pen.size / 72
+    placed = [(1, part) for part in raising] + [(-1, part) for part in lowering]
+    fitted = on.pen.fit_all([part.name for _, part in placed], 0.28 * on.room)
     names = [
-        (sign, part.middle, f"{on.pen.fit(part.name, 0.28 * on.room)} {scale.signed(part.value)}")
-        for sign, parts in ((1, raising), (-1, lowering))
-        for part in parts
+        (sign, part.middle, f"{name} {scale.signed(part.value)}")
+        for (sign, part), name in zip(placed, fitted, strict=True)
     ]
     reach = [x for part in (*raising, *lowering) for x in (part.begin, part.begin + part.value)]
     reach += [value for _, value, _ in ends]
@@ -153,7 +154,7 @@ def _label(
         low, high = low - 1.0, high + 1.0
     for _ in range(40):  # what is written takes up room that depends on the room there is
         unit = (high - low) / inches
-        words = (on.pen.width(text.replace(r"\$", "$")) for _, _, text in names)
+        words = (on.pen.width(text) for _, _, text in names)
         right = [x + (w + pad) * unit for (_, x, _), w in zip(names, words, strict=True)]
         left = [v - (on.pen.width(text) + pad) * unit for _, v, text in ends]
         low, high = min(low, *left), max([high, *right])
@@ -162,7 +163,7 @@ def _label(
     for sign in (1, -1):
         taken: list[tuple[float, int]] = []  # where names begin, and their levels
         for _, x, text in sorted((one for one in names if one[0] == sign), key=lambda n: -n[1]):
-            until = x + (on.pen.width(text.replace(r"\$", "$")) + pad) * unit
+            until = x + (on.pen.width(text) + pad) * unit
             level = max((k + 1 for begin, k in taken if begin < until), default=0)
             taken.append((x, level))
             edge, y = GAP + THICK, GAP + THICK + 0.8 + level

@@ -231,7 +231,9 @@ def shade(value: float, largest: float) -> dict[str, Any]:
     from matplotlib.colors import to_rgba
 
     depth = (min(abs(value) / largest, 1.0) if largest else 0.0) ** (2 / 3)
-    if value >= 0 or depth < 0.02:
+    if depth < 0.02:  # nobody could see it
+        return {"facecolor": "none", "edgecolor": "none", "linewidth": 0}
+    if value > 0:
         return {"facecolor": to_rgba(RAISES, depth), "edgecolor": "none", "linewidth": 0}
     lines = to_rgba(DARKER, 0.15 + 0.4 * depth)
     return {
@@ -265,7 +267,7 @@ def named_rows(
     Returns the inches that the names take up. Rows are 0, 1, ... unless ``places`` says otherwise.
     """
     places = range(len(names)) if places is None else places
-    on.ax.set_yticks(list(places), [on.pen.fit(name, share * on.room) for name in names])
+    on.ax.set_yticks(list(places), on.pen.fit_all(names, share * on.room))
     on.ax.tick_params(axis="y", length=0)
     on.ax.set_ylim(max(places, default=0) + 0.6, min(places, default=0) - 0.6)
     return max((min(on.pen.width(name), share * on.room) for name in names), default=0.0)
@@ -313,10 +315,11 @@ def key(
     below: bool = False,
     left: float = 0.0,
     ax: Any = None,
-) -> None:
+) -> float:
     """Put a legend above (or ``below``) the Axes, with what must be said first at its top.
 
-    It begins ``left`` inches to the left of the Axes, over what is written beside them.
+    It begins ``left`` inches to the left of the Axes, over what is written beside them. Returns its
+    height in inches.
     """
     from matplotlib.transforms import ScaledTranslation
 
@@ -338,13 +341,15 @@ def key(
         loc="upper left" if below else "lower left",
         bbox_to_anchor=(0, 0 if below else 1),
         bbox_transform=ax.transAxes + shift,
-        ncols=columns,
+        ncols=max(columns, 1),
         borderaxespad=0.4,
         borderpad=0.1,
         handlelength=1.6,
         columnspacing=1.2,
         handletextpad=0.5,
     )
+    lines = "\n".join(told).count("\n") + bool(told) + math.ceil(len(handles) / max(columns, 1))
+    return (1.45 * lines + 0.8) * size
 
 
 def signs(run: Reading, values: Iterable[float], *, lines: bool = False) -> list[tuple[Any, str]]:

@@ -48,7 +48,8 @@ def text(
         its ``run.json``. The target that it shows is drawn.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default in a figure of its own, ``width`` inches wide and as high as the
-        text. In Axes that are too small the letters shrink, down to 4 points.
+        text. In Axes that are too small the letters shrink, down to 4 points. Lines are broken for
+        the width that the Axes have now: of several plots in a figure draw this one last.
     width : float
         In inches.
     lines : int
@@ -82,38 +83,54 @@ def text(
             "a network heads, for anything bar or network"
         )
     values = effects.single(run, index)
-    with frame(run, ax, width, rows=1, height=1.0, texts=[piece.text for piece in pieces]) as on:
+    with frame(run, ax, width, height=2.0, texts=[piece.text for piece in pieces]) as on:
+        from matplotlib.patches import Rectangle
+
         on.ax.set_axis_off()
         listed = [values[piece.feature] for piece in pieces if piece.feature is not None]
-        key(on, run, shades(listed), title=axis_words(on, run, index, single=True), below=True)
-        on, placed, room = _laid_out(on, pieces, lines)
+        words = axis_words(on, run, index, single=True)
+        below = key(on, run, shades(listed), title=words, below=True)
+        on, placed, room = _laid_out(on, pieces, lines, below)
         step = LEADING * on.pen.size / 72
         largest = max(map(abs, listed), default=0.0)
         right_to_left = _is_right_to_left(pieces)
+        inches = _from_corner(on.ax)
         for word in placed:
             left = room - word.x - word.width if right_to_left else word.x
-            if word.feature is not None:
-                _shade(on, left, word, step, shade(values[word.feature], largest))
+            # places are in inches, so that nothing moves when the Axes do, nor moves them
+            held = {"transform": inches, "clip_on": False, "in_layout": False}
+            if word.feature is not None and values[word.feature]:
+                filled = shade(float(values[word.feature]), largest)
+                corner = (left, -(word.line + 0.92) * step)
+                on.ax.add_artist(
+                    Rectangle(corner, word.width, 0.84 * step, zorder=0, **held, **filled)
+                )
             if word.text.strip():
                 on.ax.text(
                     left,
-                    (word.line + 0.5) * step,
+                    -(word.line + 0.5) * step,
                     on.pen.write(word.text),
                     fontsize=on.pen.size,
                     ha="left",
                     va="center_baseline",
+                    **held,
                 )
     return on.ax
 
 
-def _laid_out(on: Frame, pieces: Sequence[Piece], most: int) -> tuple[Frame, list[Placed], float]:
-    """Find a size of letters and the places of all words; inches from the upper left corner."""
+def _laid_out(
+    on: Frame, pieces: Sequence[Piece], most: int, below: float
+) -> tuple[Frame, list[Placed], float]:
+    """Find a size of letters and the places of all words; inches from the upper left corner.
+
+    A figure of its own gets the height that is needed, with so many inches ``below`` the text.
+    """
     if on.own:
         room = on.room - 0.2
         placed = _cut(on.pen, flow(on.pen, pieces, room), most, room)
         height = LEADING * on.pen.size / 72 * (placed[-1].line + 1)
         figure = on.ax.figure
-        figure.set_figheight(height + 0.35 + 3.2 * on.row)
+        figure.set_figheight(height + below + 0.1)
     else:
         on.ax.figure.draw_without_rendering()  # so that the layout is known
         room, height = (size / on.ax.figure.dpi for size in on.ax.bbox.size)
@@ -124,8 +141,6 @@ def _laid_out(on: Frame, pieces: Sequence[Piece], most: int) -> tuple[Frame, lis
                 break
             on = replace(on, pen=replace(on.pen, size=max(on.pen.size - 0.5, SMALLEST)))
         placed = _cut(on.pen, placed, min(most, most_here), room)
-    on.ax.set_xlim(0, room)
-    on.ax.set_ylim(height, 0)
     return on, placed, room
 
 
@@ -178,9 +193,8 @@ def _is_right_to_left(pieces: Sequence[Piece]) -> bool:
     return False
 
 
-def _shade(on: Frame, left: float, word: Placed, step: float, filled: dict[str, Any]) -> None:
-    from matplotlib.patches import Rectangle
+def _from_corner(ax: Any) -> Any:
+    """Return the transform of inches from the upper left corner of Axes, upwards."""
+    from matplotlib.transforms import ScaledTranslation
 
-    on.ax.add_patch(
-        Rectangle((left, (word.line + 0.08) * step), word.width, 0.84 * step, zorder=0, **filled)
-    )
+    return ax.figure.dpi_scale_trans + ScaledTranslation(0, 1, ax.transAxes)
