@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from interplay.errors import BadInput
+from interplay.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Row:
     @property
     def identity(self) -> Identity:
         targets, features, subject = (
-            None if text is None else json.loads(text)
+            None if text is None else parse_json(text)
             for text in (self.targets, self.features, self.subject)
         )
         return Identity(targets, features, subject, self.witness)
@@ -142,7 +143,7 @@ def _difference(what: str, one: str | None, other: str | None) -> tuple[str, str
     """Return what differs between two lists of names, in words; two empty texts if nothing."""
     if one is None or other is None or one == other:
         return "", ""
-    lists = json.loads(one), json.loads(other)
+    lists = parse_json(one), parse_json(other)
     if len(lists[0]) != len(lists[1]):
         return f"{len(lists[0])} {what}s", f"{len(lists[1])} {what}s"
     k, *_ = (k for k, pair in enumerate(zip(*lists, strict=True)) if pair[0] != pair[1])

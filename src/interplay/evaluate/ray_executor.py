@@ -10,9 +10,12 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
+import time
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -33,6 +36,9 @@ AHEAD: Final = 2
 
 DEATHS: Final = 3
 """So many workers may die of one chunk, or while they make the value function."""
+
+PATIENCE: Final = 60.0
+"""Seconds after which it is said that no worker is ready yet."""
 
 POLL: Final = 1.0
 """Seconds that one wait takes at most, so that Ctrl-C is noticed."""
@@ -163,6 +169,7 @@ class _Run:
         self.replies: deque[Reply] = deque()
         self.deaths: dict[int | None, int] = {}  # by the chunk they died of; None: of loading
         self.broken: InterplayError | None = None
+        self.warn_at = time.monotonic() + PATIENCE
 
     def submit(self, chunk: Chunk) -> None:
         self.executor.pool.load(self.value_function)
@@ -199,6 +206,15 @@ class _Run:
         pool = self.executor.pool
         first = {slot.due: slot for slot in pool.slots if slot.due is not None}
         ready, _ = ray.wait(list(first), timeout=POLL)
+        if not ready and time.monotonic() > self.warn_at and all(s.loading for s in pool.slots):
+            self.warn_at = math.inf
+            free = ray.available_resources()
+            warnings.warn(
+                f"no worker is ready after {PATIENCE:.0f} s: each wants "
+                f"{self.executor.num_cpus:g} CPUs and {self.executor.num_gpus:g} GPUs, and free "
+                f"are {free.get('CPU', 0):g} and {free.get('GPU', 0):g}; or the model is large",
+                stacklevel=2,
+            )
         for promise in ready:
             slot = first[promise]
             try:
@@ -309,7 +325,7 @@ class _Pool:
                 self.begin(slot)
 
     def begin(self, slot: _Slot) -> None:
-        slot.loading = slot.actor.load.remote(self.payload, str(Path.cwd()), __version__)
+        slot.loading = slot.actor.load.remote(self.payload, str(Path.cwd()), sys.path, __version__)
 
     def replace(self, slot: _Slot) -> None:
         """Put a new worker in the place of one that is lost, or of no use any more."""
@@ -335,7 +351,9 @@ class _Worker:
     def __init__(self) -> None:
         self.value_function: Any = None
 
-    def load(self, packed: bytes, folder: str, version: str) -> Exception | None:
+    def load(
+        self, packed: bytes, folder: str, paths: Sequence[str], version: str
+    ) -> Exception | None:
         """Make the value function; return the error if that fails."""
         from ray import cloudpickle
 
@@ -344,6 +362,7 @@ class _Worker:
                 raise BadInput(f"interplay {version} here, {__version__} on {socket.gethostname()}")
             if Path(folder).is_dir():  # paths of models and data may be relative
                 os.chdir(folder)
+            sys.path += [path for path in paths if path not in sys.path]
             self.value_function = cloudpickle.loads(packed)
         except Exception as error:
             return _sendable(error)
