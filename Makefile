@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-faults test-servers test-interop test-browser servers check wheel peers clean
+.PHONY: demo test test-faults test-servers test-ray test-interop test-browser servers check wheel peers clean
 
 demo: $(STAMP)
 	$(BIN)/interplay demo
@@ -26,6 +26,14 @@ test-faults: $(STAMP)
 test-servers: $(STAMP)
 	-test -e .venv-servers/.installed || timeout 1200 $(MAKE) servers
 	INTERPLAY_SERVERS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/servers
+
+# Two workers of Ray on this machine, killed and all; the first use installs Ray, some 200 MB.
+test-ray: $(VENV)/.ray
+	INTERPLAY_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/ray
+
+$(VENV)/.ray: $(STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[ray]"
+	touch $@
 
 # Against shapiq and shap themselves; the first use installs them, some 200 MB with numba.
 test-interop: $(VENV)/.interop
