@@ -6,6 +6,7 @@ import atexit
 import logging
 import math
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -22,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Final, Self
 
 import numpy as np
@@ -271,15 +273,16 @@ class _Run:
 
 
 def _died_of(chunk: Chunk | None, error: Exception) -> str:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    last = re.sub(r"\x1b\[[0-9;]*m", "", lines[-1] if lines else type(error).__name__)
     what = (
         "while they made the value function"
         if chunk is None
         else f"of the same batch of {len(chunk.masks)} masks"
     )
     return (
-        f"{DEATHS} workers died {what} (out of memory, or killed?): {first}. Fewer workers or "
-        "smaller batches need less memory"
+        f"{DEATHS} workers died {what} (out of memory, or killed?). Fewer workers or smaller "
+        f"batches need less memory. Ray says: {shorten(last, 200)}"
     )
 
 
