@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +19,8 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -36,7 +38,7 @@ from interplay.value_function import BoolArray
 
 WAYS: dict[str, tuple[str, ...]] = {
     "local": ("kill", "exception", "disk", "clock"),
-    "ray": ("worker", "worker", "worker", "kill", "exception", "disk"),
+    "ray": (*["worker"] * 5, "kill", "exception", "disk"),
     "server": ("server", "server", "kill", "disk", "clock"),
 }
 """By who evaluates, the faults that strike; some are likelier."""
@@ -46,6 +48,8 @@ IN_FLIGHT = {"local": 1, "ray": AHEAD * WORKERS, "server": 1}
 
 MARK = "STRUCK_RUN"
 """In the environment of all processes of a start."""
+
+AGENT = re.compile(r"ray::\w*Agent")
 
 PATIENCE = 60.0
 """Seconds that the processes of a start have to end after the first one did."""
@@ -86,7 +90,7 @@ def campaign(
     """
     rng = np.random.default_rng(seed)
     tally = Tally()
-    while sum(tally.struck.values()) < faults and not tally.unexpected:
+    while sum(tally.struck.values()) < faults and len(tally.unexpected) < 5:
         way = ways[sum(tally.runs.values()) % len(ways)]
         some = [kind for kind in WAYS[way] if kinds is None or kind in kinds]
         count = min(most, faults - sum(tally.struck.values()))
@@ -131,12 +135,12 @@ class Run:
         self.masks = struck.masks(len(function.features))  # type: ignore[attr-defined]
         self.truth = struck.truth(function, self.masks)
         self.stored: BoolArray = np.zeros(EVALUATIONS, dtype=np.bool_)
+        self.failed = False
 
     def through(self) -> None:
         """Start it until it ends well."""
-        code = -1
-        while code != 0 and not self.tally.unexpected:
-            code = self.once()
+        while self.once() and not self.failed:
+            pass
         if not self.stored.all():
             self._unexpected(f"a run ended with {self.stored.sum()} evaluations in its store")
         with Store(self.start.store, read_only=True) as store:
@@ -193,6 +197,7 @@ class Run:
         return len(octets) // ENTRY.itemsize
 
     def _unexpected(self, what: str) -> None:
+        self.failed = True
         self.tally.unexpected.append(f"{self.start.way}: {what}")
 
 
@@ -257,6 +262,8 @@ def run(start: Start) -> tuple[list[str], int, str]:
         )
         code = process.wait(300)
         left = _left(mark)
+        for session in Path("/tmp").glob(f"interplay-ray-*/session_*_{process.pid}"):
+            shutil.rmtree(session.parent, ignore_errors=True)  # of a Ray that was killed
         out.seek(0)
         errors.seek(0)
         lines = [line.rstrip("\n") for line in out if line.endswith("\n")]
@@ -267,13 +274,23 @@ def run(start: Start) -> tuple[list[str], int, str]:
 
 
 def _left(mark: str) -> list[str]:
-    """Wait for the end of all processes of a run; end those that do not, and return them."""
+    """Wait for the end of all processes of a run; end those that do not, and return them.
+
+    Two agents of a Ray that was killed look for it for more than a minute: they evaluate nothing,
+    and are ended at once.
+    """
     until = time.monotonic() + PATIENCE
     while (those := _marked(mark)) and time.monotonic() < until:
+        _end(process for process, command in those.items() if AGENT.match(command))
         time.sleep(0.05)
-    for process in those:
-        os.kill(process, signal.SIGKILL)
+    _end(those)
     return list(those.values())
+
+
+def _end(processes: Iterable[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def _marked(mark: str) -> dict[int, str]:
