@@ -97,7 +97,7 @@ class Past:
     busy
         evaluating what counted.
     wasted
-        evaluating what was lost with a worker.
+        evaluating, or loading, what was lost with a worker.
     loading
         getting their models, first and again.
     dead
@@ -262,10 +262,9 @@ def simulated(
 ) -> Past:
     """Run masks through the executor of Ray on simulated machines; return what happened."""
     cluster = Cluster(machines, seed)
-    with _imported(cluster), patch.object(ray_executor, "AHEAD", ahead):
-        with RayExecutor(machines.workers) as executor:
-            done = evaluate(_Nothing(), masks, batch_size=batch, executor=executor)
-            past = cluster.ended()
+    with _imported(cluster, ahead), RayExecutor(machines.workers) as executor:
+        done = evaluate(_Nothing(), masks, batch_size=batch, executor=executor)
+        past = cluster.ended()
     assert done.calls == len(masks)
     return past
 
@@ -280,10 +279,11 @@ class _Nothing:
 
 
 @contextmanager
-def _imported(cluster: Cluster) -> Iterator[None]:
-    """Let ``import ray`` give the simulated one."""
+def _imported(cluster: Cluster, ahead: int) -> Iterator[None]:
+    """Let ``import ray`` give the simulated one, and each worker have ``ahead`` chunks."""
     with (
         patch.dict(sys.modules, {"ray": cluster.module()}),
         patch.object(ray_executor, "_packed", lambda value_function, make: b""),
+        patch.object(ray_executor, "AHEAD", ahead),
     ):
         yield
