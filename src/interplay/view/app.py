@@ -13,7 +13,7 @@ from interplay.errors import BadInput, InterplayError
 from interplay.evaluate import Store
 from interplay.evaluate.upkeep import delete
 from interplay.explanation import Explanation
-from interplay.view import pages
+from interplay.view import library, pages
 from interplay.view.library import Entry, Library, function_id, plain_file
 from interplay.view.opening import COMPARED, Reports
 from interplay.view.protect import LONGEST, Guard, Refused
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LISTENERS: Final = 16
 """Pages that may follow the runs at the same time."""
 
-PATIENCE: Final = 1.0
+POLL: Final = 1.0
 """Seconds that a request waits for a page that is being made."""
 
 TICK: Final = 0.1
@@ -149,7 +149,7 @@ class View:
 
         entries = self._entries(asked.get("ids"))
         waited = 0.0
-        while (told := self.reports.prepare(entries)).state == "working" and waited < PATIENCE:
+        while (told := self.reports.prepare(entries)).state == "working" and waited < POLL:
             if self.runs.closing:
                 break
             await anyio.sleep(TICK)
@@ -169,7 +169,7 @@ class View:
 
     def _delete(self, entry: Entry) -> None:
         if entry.kind == "function":
-            with Store(self.library.store, create=False, timeout=5.0) as store:
+            with Store(self.library.store, create=False, timeout=library.PATIENCE) as store:
                 delete(store, entry.name, entry.evaluations or 0)
             return
         path = self.library.path_of(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +14,12 @@ from typing import Any, Final, Literal
 from interplay.errors import InterplayError
 from interplay.evaluate import Function, Store
 from interplay.explanation.run_file import checked, read_json
+from interplay.report.terminal import printable
 from interplay.value_function import text_of
 from interplay.view.told import cost_of, finite, moment, shown, whole
+
+PATIENCE: Final = 5.0
+"""Seconds that a page waits for a store that is locked."""
 
 HEAD: Final = 4096
 """Bytes of a .json file that tell whether it may be one of ours: the format comes first."""
@@ -24,6 +29,14 @@ SEARCHED: Final = 4000
 
 TITLE: Final = 110
 """Characters of a title."""
+
+NAMED: Final = 200
+"""Characters of the names of files that would be deleted."""
+
+_UNFIT: Final = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+)
+"""What is raised where a file does not hold what its format says."""
 
 Kind = Literal["function", "run", "runs"]
 
@@ -111,8 +124,10 @@ class Library:
         trouble = None
         try:
             functions = self._of_store()
-        except InterplayError as error:
-            functions, trouble = (), str(error)
+        except (InterplayError, *_UNFIT) as error:  # names in it may be anything, too
+            functions, trouble = (), f"{self.store} cannot be read: {error}"
+            if isinstance(error, InterplayError):
+                trouble = str(error)
         entries = sorted(
             (*functions, *self._of_folder()), key=lambda entry: entry.updated or "", reverse=True
         )
@@ -131,7 +146,7 @@ class Library:
             return ()
         state = tuple(_state(Path(f"{self.store}{suffix}")) for suffix in ("", "-wal"))
         if self._functions[0] != state:
-            with Store(self.store, read_only=True, timeout=5.0) as opened:
+            with Store(self.store, read_only=True, timeout=PATIENCE) as opened:
                 functions = opened.functions()
             self._functions = state, tuple(map(_function_entry, functions))
         return self._functions[1]
@@ -217,7 +232,7 @@ def _file_entry(path: Path, version: str) -> Entry:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
-        if b'"interplay.run' not in head:
+        if re.search(rb'"format"\s*:\s*"interplay\.runs?"', head) is None:
             return entry
         content = read_json(path)
         if isinstance(content, dict) and content.get("format") == "interplay.runs":
@@ -225,9 +240,10 @@ def _file_entry(path: Path, version: str) -> Entry:
         return _run_entry(entry, checked(content, path.name), path)
     except OSError:
         return entry
-    except (InterplayError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (InterplayError, *_UNFIT) as error:
         told = str(error) if isinstance(error, InterplayError) else type(error).__name__
-        return replace(entry, problem=f"it cannot be read: {shown(told, 300)}", goes=path.name)
+        problem = f"it cannot be read: {shown(told, 300)}"
+        return replace(entry, problem=problem, goes=shown(path.name, NAMED))
 
 
 def _run_entry(entry: Entry, run: Mapping[str, Any], path: Path) -> Entry:
@@ -247,7 +263,7 @@ def _run_entry(entry: Entry, run: Mapping[str, Any], path: Path) -> Entry:
         created=created,
         updated=created,
         verdict=str(run["trust"]["verdict"]),
-        goes=path.name + (f" and {arrays.name}" if plain_file(arrays) else ""),
+        goes=shown(path.name + (f" and {arrays.name}" if plain_file(arrays) else ""), NAMED),
     )
 
 
@@ -270,7 +286,7 @@ def _many_entry(entry: Entry, content: Mapping[str, Any]) -> Entry:
         seconds=sum(one for one in seconds if one is not None),
         created=days[0] if days else None,
         updated=days[-1] if days else None,
-        goes=entry.name,
+        goes=shown(entry.name, NAMED),
     )
 
 
@@ -299,4 +315,5 @@ def _paid(cost: Mapping[str, Any]) -> str:
 
 
 def _searched(*parts: object) -> str:
-    return " ".join(" ".join(str(part) for part in parts if part).split())[:SEARCHED]
+    whole = " ".join(str(part)[:SEARCHED] for part in parts if part)
+    return printable(" ".join(whole[: 2 * SEARCHED].split()))[:SEARCHED]

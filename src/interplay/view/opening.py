@@ -20,7 +20,7 @@ from interplay.explanation.run_file import read_json, read_run
 from interplay.recording import Recording
 from interplay.report import collection, html
 from interplay.surrogates import fit_recording
-from interplay.view.library import Entry, Library, plain_file
+from interplay.view.library import PATIENCE, Entry, Library, plain_file
 from interplay.view.told import shown
 from interplay.view.worker import Worker
 
@@ -212,7 +212,7 @@ def fitted(library: Library, entry: Entry) -> Explanation:
     StoreError
         the store is damaged or locked.
     """
-    with Store(library.store, read_only=True, timeout=5.0) as store:
+    with Store(library.store, read_only=True, timeout=PATIENCE) as store:
         function = store.function(entry.name)
         masks, values, noise = store.recording(entry.name)
     if function is None:  # recording() has refused that already

@@ -98,7 +98,7 @@ def make(
         import starlette.applications  # noqa: F401
         import uvicorn
     except ImportError as error:
-        raise MissingExtra(error.name or "starlette", "view") from error
+        raise MissingExtra((error.name or "starlette").partition(".")[0], "view") from error
     from interplay.view.app import View
 
     path = Path(store)
