@@ -146,7 +146,7 @@ def _raylet(driver: int) -> int:
     raise AssertionError("no raylet")
 
 
-ARGUMENTS = ("training-data", "--trainer", "mlp", "--examples", "8", "--seed", "1")
+ARGUMENTS = ("training-data", "--trainer", "mlp", "--seed", "1")
 
 
 def test_the_command_line_gives_the_same_run(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_command_line_gives_the_same_run(tmp_path: Path) -> None:
     for name, more in (("here", ()), ("there", ("--workers", "2"))):
         path = tmp_path / f"{name}.json"
         process = _interplay(
-            *ARGUMENTS, "--budget", "60", "--save", str(path), "--store",
+            *ARGUMENTS, "--examples", "8", "--budget", "60", "--save", str(path), "--store",
             str(tmp_path / f"{name}.db"), *more,
         )  # fmt: skip
         _, error = process.communicate(timeout=200)
@@ -208,7 +208,7 @@ def test_a_cluster_that_is_there(tmp_path: Path) -> None:
         time.sleep(3)
         for _ in range(2):  # it is still there after the first
             process = _interplay(
-                *ARGUMENTS, "--budget", "40", "--workers", "2", "--ray-address",
+                *ARGUMENTS, "--examples", "8", "--budget", "40", "--workers", "2", "--ray-address",
                 f"127.0.0.1:{port}", "--store", str(tmp_path / "runs.db"), "--json",
                 RAY_AUTH_MODE="disabled",
             )  # fmt: skip
@@ -225,7 +225,7 @@ def test_a_cluster_that_is_there(tmp_path: Path) -> None:
 
 def test_no_cluster_there(tmp_path: Path) -> None:
     process = _interplay(
-        *ARGUMENTS, "--budget", "40", "--workers", "2", "--ray-address", "127.0.0.1:9",
+        *ARGUMENTS, "--examples", "8", "--budget", "40", "--workers", "2", "--ray-address", "127.0.0.1:9",
         "--store", str(tmp_path / "runs.db"), RAY_AUTH_MODE="disabled",
     )  # fmt: skip
     _, error = process.communicate(timeout=200)

@@ -42,6 +42,9 @@ DEATHS: Final = 3
 PATIENCE: Final = 60.0
 """Seconds after which it is said that no worker is ready yet."""
 
+REACHED: Final = 10.0
+"""Seconds in which a cluster must answer."""
+
 POLL: Final = 1.0
 """Seconds that one wait takes at most, so that Ctrl-C is noticed."""
 
@@ -471,6 +474,7 @@ def _connect(executor: RayExecutor, ends: ExitStack) -> None:
                 if executor.address is None:
                     _start_here(executor, ends, quiet)
                 else:
+                    _check_reached(executor.address)
                     ends.callback(ray.shutdown)
                     ray.init(address=executor.address, **quiet)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -487,6 +491,13 @@ def _connect(executor: RayExecutor, ends: ExitStack) -> None:
                 f"{count} worker{'s' if count > 1 else ''} of {each:g} {name}s each do not fit: "
                 f"Ray has {there.get(name, 0):g} here"
             )
+
+
+def _check_reached(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT; Ray would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "//" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED).close()
 
 
 def _start_here(executor: RayExecutor, ends: ExitStack, quiet: Mapping[str, Any]) -> None:
