@@ -245,7 +245,8 @@ def _checked_ray(quick: bool) -> Row:
             evaluate(function, some, batch_size=chunk, executor=executor)
             real.append(time.perf_counter() - began)
     return _compared(
-        f"{workers} Ray workers that sleep, {len(some) // chunk} chunks, one in twenty five times as long",
+        f"{workers} Ray workers that sleep, {len(some) // chunk} chunks, one in twenty of them "
+        "five times as long",
         ideal,
         real,
     )
@@ -297,7 +298,7 @@ def report(found: Sequence[Row]) -> str:
     ]
     return (
         "## Simulated workers\n\nShares are of the time of all workers. Waiting: without a chunk "
-        "while some were left; tail: when none were. Queue: the chunks that a worker still has when "
+        "while some were left; tail: when none were. Queue: the chunks that a worker has when "
         "another arrives. One chunk in a hundred takes five times as long (70B model), or three "
         "times (retrains).\n\n" + markdown(header, table)
     )
