@@ -203,7 +203,7 @@ def test_a_cluster_that_is_there(tmp_path: Path) -> None:
     )  # fmt: skip
     try:
         end = time.monotonic() + 60
-        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < end:
+        while not _answers(port) and time.monotonic() < end:
             time.sleep(0.5)
         time.sleep(3)
         for _ in range(2):  # it is still there after the first
@@ -223,10 +223,16 @@ def test_a_cluster_that_is_there(tmp_path: Path) -> None:
         subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_no_cluster_there(tmp_path: Path) -> None:
     process = _interplay(
-        *ARGUMENTS, "--examples", "8", "--budget", "40", "--workers", "2", "--ray-address", "127.0.0.1:9",
-        "--store", str(tmp_path / "runs.db"), RAY_AUTH_MODE="disabled",
+        *ARGUMENTS, "--examples", "8", "--budget", "40", "--workers", "2",
+        "--ray-address", "127.0.0.1:9", "--store", str(tmp_path / "runs.db"),
+        RAY_AUTH_MODE="disabled",
     )  # fmt: skip
     _, error = process.communicate(timeout=200)
     assert process.returncode == 1
