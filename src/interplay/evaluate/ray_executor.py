@@ -37,7 +37,7 @@ AHEAD: Final = 2
 """Chunks that one worker has at a time: the next is there when it has done the first."""
 
 DEATHS: Final = 3
-"""So many workers may die of one chunk, or while they make the value function."""
+"""So many workers may die of one chunk, or in a row while they make the value function."""
 
 PATIENCE: Final = 60.0
 """Seconds after which it is said that no worker is ready yet."""
@@ -241,6 +241,7 @@ class _Run:
         slot.loading = None
         if error is None:
             slot.loaded = self.executor.pool.payload
+            self.deaths.pop(None, None)  # in a long run a few are lost while they load
         elif self.broken is None:
             self.broken = BackendError(
                 f"a worker could not make the value function: {type(error).__name__}: {error}. "
