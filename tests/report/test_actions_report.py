@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from run_summaries import callable_summary, text_summary
 from test_html import HOSTILE, Page
+from test_image_report import image_summary
 
 from interplay.actions.rates import Rate
 from interplay.errors import BadInput
@@ -129,6 +130,27 @@ def test_the_text_of_a_flip_has_its_words_struck_out() -> None:
     replaced = flip_of(names, (place,), verb="replaced", replaced_by=("very",))
     document = html.render(with_actions(summary, replaced))
     assert "The acting is <del>not</del><ins>very</ins> bad" in document
+
+
+@pytest.mark.parametrize("caption", [False, True])
+def test_regions_that_were_removed_are_crossed_out(caption: bool) -> None:
+    summary = image_summary(words=caption)
+    names = summary["features"]
+    removed = (1, 4, 7) if caption else (1, 4)
+    summary = with_actions(summary, flip_of(names, removed, noun="region"))
+    page = Page(html.render(summary))
+    drawings = [
+        v for tag, v in page.tags if tag == "svg" and "crossed out" in str(v.get("aria-label"))
+    ]
+    assert len(drawings) == 1
+    assert "row 1, column 2, row 2, column 2" in str(drawings[0]["aria-label"])
+    paths = [
+        v["d"] for tag, v in page.tags if tag == "path" and "data-i" not in v and "class" not in v
+    ]
+    run = Reading(summary)
+    assert run.drawing is not None
+    assert paths == [run.drawing.shapes[i] for i in (1, 4)]
+    assert ("<del>dog,</del>" in html.render(summary)) == caption
 
 
 def test_what_was_not_found_is_said_as_plainly() -> None:
