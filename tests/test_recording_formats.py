@@ -121,7 +121,7 @@ def test_a_game_of_shapiq_as_json(tmp_path: Path) -> None:
         (shapiq_json(data={"0,": 1}), r"'0,' is not a coalition"),
         (shapiq_json(data={"-1": 1}), r"'-1' is not a coalition"),
         (shapiq_json(data={"0": None}), r"""\"data"\['0'\] must be a number; got None"""),
-        (shapiq_json(data={"0": float("nan")}), r"""\"data"\['0'\] must be finite; got nan"""),
+        (shapiq_json(data={"0": float("nan")}), "NaN in it is no number of JSON"),
         ("[" * 100_000, "is not JSON"),
     ],
 )
@@ -282,7 +282,7 @@ def test_parquet_rows_that_take_no_room_are_refused(tmp_path: Path) -> None:
         ("a.jsonl", '{"mask": "0x", "value": 1}', r'"mask"\[1\] must be 0 or 1.*got \'x\''),
         ("a.jsonl", '{"mask": 5, "value": 1}', r'"mask" must be a list of 0 and 1'),
         ("a.jsonl", '{"mask": "01", "value": null}', r'"value" must be a number; got None'),
-        ("a.jsonl", '{"mask": "01", "value": Infinity}', r'"value" must be finite; got inf'),
+        ("a.jsonl", '{"mask": "01", "value": Infinity}', "Infinity in it is no number"),
         ("a.jsonl", '{"mask": "01", "value": true}', r'"value" must be a number; got True'),
         (
             "a.jsonl",

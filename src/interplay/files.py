@@ -1,11 +1,30 @@
-"""Files are read as UTF-8, and written whole or not at all."""
+"""Files are read as UTF-8 and up to a size that is known before, and written whole or not at all.
+
+A file may be from anywhere, and may have been made to do harm: what bounds its size, and that of
+what it unpacks to, is here; :mod:`interplay.json_text` and :mod:`interplay.npz` bound what is
+inside.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+from typing import Final
 
 from interplay.errors import BadInput
+
+MOST_TEXT: Final = 2**30
+"""Bytes of a text or a table: a million lines of a thousand characters, and more than a person
+writes. A table takes several times as much in memory."""
+
+MOST_UNPACKED: Final = 2**35
+SUSPICIOUS_UNPACKED: Final = 2**28
+SUSPICIOUS_RATIO: Final = 200
+"""Unpacked sizes that are refused: absurd ones, and large ones out of a small file. Masks that are
+not packed bit by bit shrink to an eighth or less, and values hardly at all."""
+
+_PART: Final = 2**20
 
 
 def read_text(path: Path) -> str:
@@ -14,13 +33,53 @@ def read_text(path: Path) -> str:
     Raises
     ------
     BadInput
-        the file cannot be read, or is not UTF-8.
+        the file cannot be read, is larger than ``MOST_TEXT``, or is not UTF-8.
+    """
+    return decoded(read_octets(path, MOST_TEXT), path)
+
+
+def read_octets(path: Path, most: int) -> bytes:
+    """Return what a file holds; one of more than ``most`` bytes is not read.
+
+    Raises
+    ------
+    BadInput
+        the file cannot be read, or is larger.
     """
     try:
-        payload = path.read_bytes()
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            check_size(path, about.st_size, most)
+            if stat.S_ISREG(about.st_mode) and about.st_size:
+                return file.read()
+            parts, size = [], 0
+            while part := file.read(_PART):  # a pipe does not tell its size, and may have no end
+                size += len(part)
+                check_size(path, size, most)
+                parts.append(part)
+            return b"".join(parts)
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-    return decoded(payload, path)
+        raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def check_size(path: Path, size: int, most: int) -> None:
+    """Raise :class:`BadInput` for a file of more than ``most`` bytes, before it is read."""
+    if size > most:
+        raise BadInput(
+            f"{path} is too large to be read: {most:,} bytes are the most, and it has {size:,} or "
+            "more. Check whether this is the file that is meant, or split it"
+        )
+
+
+def check_unpacked(path: Path, size: int) -> None:
+    """Refuse, before anything is unpacked, a small file that would fill the memory."""
+    packed = path.stat().st_size
+    absurd = size > SUSPICIOUS_UNPACKED and size > SUSPICIOUS_RATIO * packed
+    if size > MOST_UNPACKED or absurd:
+        raise BadInput(
+            f"{path} would unpack from {packed:,} to {size:,} bytes, more than a file of that "
+            "size can honestly hold: check where it is from"
+        )
 
 
 def decoded(payload: bytes, source: Path) -> str:

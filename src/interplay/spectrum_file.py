@@ -14,8 +14,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,26 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.files import write_whole
+from interplay.json_text import load_json, parse_json
+from interplay.npz import DAMAGE, open_arrays
 from interplay.packing import PackedArray, pack_terms, term_tuples
 from interplay.value_function import FloatArray
 
 FORMAT = "interplay.spectrum"
 VERSION = 1
-
-# What damaged archives, texts and fields raise in the libraries below us, found by flipping bytes:
-# a RuntimeError for a zip that seems encrypted or newer, a MemoryError for a shape that is absurd.
-_DAMAGE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class Contents(NamedTuple):
@@ -78,7 +64,7 @@ def from_dict(data: Any, source: str) -> Contents:
             features,
             None if errors is None else np.array(errors, dtype=np.float64),
         )
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(source, error) from error
 
 
@@ -98,33 +84,24 @@ def save(path: str | os.PathLike[str], contents: Contents) -> None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         payload = buffer.getvalue()
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(payload)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
+    write_whole(path, payload)
 
 
 def load(path: str | os.PathLike[str]) -> Contents:
     """Read a file that :func:`save` wrote."""
     path = Path(path)
-    suffix = _suffix(path)
     try:
-        payload = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
-    try:
-        if suffix == ".json":
-            return from_dict(json.loads(payload), str(path))
-        with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-            n, features = _read_header(json.loads(arrays["header"].tobytes()), str(path))
+        if _suffix(path) == ".json":
+            return from_dict(load_json(path, "is not a readable spectrum"), str(path))
+        with open_arrays(path) as arrays:
+            n, features = _read_header(parse_json(arrays["header"].tobytes()), str(path))
             errors = arrays.get("standard_errors")
             return Contents(arrays["packed"], arrays["coefficients"], n, features, errors)
     except BadInput:
         raise
-    except _DAMAGE as error:
+    except FileNotFoundError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
+    except DAMAGE as error:
         raise damaged(str(path), error) from error
 
 

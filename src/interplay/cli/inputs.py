@@ -20,6 +20,7 @@ from interplay.errors import BadInput
 from interplay.evaluate import parse_budget
 from interplay.explain_many import explain_many
 from interplay.explanation import Explanation
+from interplay.json_text import json_lines
 
 if TYPE_CHECKING:
     from interplay.lenses.text import ResponseValueFunction, TextValueFunction
@@ -174,17 +175,8 @@ def value_functions_of(
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    # not splitlines(), which also splits at separators that may stand inside a JSON string
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(
-                f"{path}, line {number} is not JSON: {error}. "
-                'Give one object a line, such as {"text": "not bad"}'
-            ) from error
+    example = '. Give one object a line, such as {"text": "not bad"}'
+    for number, content in json_lines(path, read_text(path), example):
         if not isinstance(content, dict):
             raise BadInput(
                 f"{path}, line {number} is {_kind(content)}; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from cyclopts import Parameter
 
 from interplay import files
 from interplay.errors import BadInput
+from interplay.json_text import parse_json
 
 AFile = Annotated[Path | None, Parameter(allow_leading_hyphen=True)]
 
@@ -151,17 +151,19 @@ class Server:
 def read_text(file: Path) -> str:
     """Return the text of a file, or of standard input for ``-``."""
     if file == Path("-"):
-        return files.decoded(sys.stdin.buffer.read(), file)
+        octets = sys.stdin.buffer.read(files.MOST_TEXT + 1)
+        files.check_size(file, len(octets), files.MOST_TEXT)
+        return files.decoded(octets, file)
     return files.read_text(file)
 
 
 def read_list(file: Path) -> list[Any]:
     """Return the list that a JSON file holds."""
     try:
-        content = json.loads(read_text(file))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, BadInput):
-            raise
+        content = parse_json(read_text(file))
+    except BadInput:
+        raise
+    except ValueError as error:
         raise BadInput(f"{file} is not JSON: {error}; give a list") from error
     if not isinstance(content, list) or not content:
         raise BadInput(f"{file} must hold a JSON list with something in it")

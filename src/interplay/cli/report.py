@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from interplay.cli.output import check_top, check_writable
 from interplay.collection import Explanations, holds_many
 from interplay.errors import BadInput, unknown
 from interplay.explanation import load, read_run
+from interplay.json_text import load_json
 from interplay.report import collection_terminal, html, terminal
 
 
@@ -81,10 +81,7 @@ def _summary(run: Path, results: Sequence[Path], *, convergence: bool) -> dict[s
 
 
 def _result(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} cannot be read as the JSON of a result: {error}") from error
+    return load_json(path, "cannot be read as the JSON of a result")
 
 
 def first_target(summary: dict[str, Any], target: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from interplay.collection.aggregate import Aggregated, aggregate
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, restored
 from interplay.files import write_whole
+from interplay.json_text import load_json
 from interplay.version import __version__
 
 FORMAT: Final = "interplay.runs"
@@ -218,8 +219,8 @@ class Explanations(Sequence[Explanation]):
 def holds_many(path: Path) -> bool:
     """Whether a file is one of many runs; what else it is, if anything, is not judged."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = load_json(path)
+    except BadInput:
         return False
     return isinstance(content, dict) and content.get("format") == FORMAT
 
@@ -228,10 +229,7 @@ def read_runs(path: Path) -> dict[str, Any]:
     """Return the JSON of a file of runs, its format and version checked."""
     if not path.exists():
         raise BadInput(f"no such file of runs: {path}")
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} cannot be read as JSON: {error}") from error
+    content = load_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BadInput(f'{path} is not a file of runs: it lacks "format": "{FORMAT}"')
     if content.get("version") != VERSION:

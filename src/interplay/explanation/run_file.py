@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,6 +24,8 @@ from interplay.explanation.migrations import (
     migrated_arrays,
 )
 from interplay.files import write_whole
+from interplay.json_text import load_json
+from interplay.npz import DAMAGE, open_arrays
 from interplay.recording import Recording, read_recording
 from interplay.recording.archive import code_entries
 from interplay.surrogates import STORED, Surrogate
@@ -39,12 +39,6 @@ _LOST: Final = (
     "spectrum has its largest terms. `interplay replay` fits the evaluations, which are there, "
     "again."
 )
-
-_DAMAGE: Final = (
-    *(KeyError, TypeError, ValueError, OverflowError, EOFError, OSError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error, AttributeError, IndexError),
-)
-"""What damaged files raise in the libraries below us."""
 
 
 def write_run(
@@ -94,10 +88,7 @@ def read_json(path: Path) -> Any:
     """Return the JSON of a file that should be a run."""
     if not path.exists():
         raise BadInput(f"no such run file: {path}")
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not a run file, it cannot be read as JSON: {error}") from error
+    return load_json(path, "is not a run file, it cannot be read as JSON")
 
 
 def checked(content: Any, source: str) -> dict[str, Any]:
@@ -149,13 +140,13 @@ def read_arrays(path: Path, run: dict[str, Any], version: int, n: int) -> Arrays
     """
     surrogates: list[Surrogate | None] = []
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_arrays(path) as archive:
             arrays = migrated_arrays(archive, run, version)
             for j in range(len(run["targets"])):
                 kind = STORED[str(arrays[f"surrogate_{j}"])]
                 parts = part_of(arrays, f"surrogate_{j}.")
                 surrogates.append(_made(kind, parts, n, older=version < VERSION))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
         raise BadInput(
             f"{path} is damaged ({reason}): save the run again, or move the file away to read "
@@ -171,7 +162,7 @@ def _made(
     """Return a surrogate of arrays that could be read; None where an older one has other arrays."""
     try:
         return kind.from_arrays(parts, n)
-    except _DAMAGE:
+    except DAMAGE:
         if not older:
             raise
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, InterplayError
 
 KINDS = ("text", "image", "components", "training_data")
 """Kinds of subjects whose value functions can be made from a run file alone: the lens of each, in
@@ -43,7 +43,15 @@ def value_function_of(
             "cannot be made from the file: pass the value function"
         )
     lens: Any = import_module(f"interplay.lenses.{kind}")
-    made: Callable[..., Any] = lens.remade(subject, targets, **changes)
+    try:
+        made: Callable[..., Any] = lens.remade(subject, targets, **changes)
+    except InterplayError:
+        raise
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"what the run says of its subject cannot be used ({type(error).__name__}: {error}): "
+            "pass the value function, or explain anew"
+        ) from error
     return made
 
 

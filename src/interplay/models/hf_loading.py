@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from interplay.errors import BadInput, MissingExtra, unknown
+from interplay.json_text import load_json
 
 HUB = "hf:"
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -147,6 +147,8 @@ def _read_tokenizer(name: str, source: str, options: dict[str, Any]) -> Any:
         with quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
     except Exception as error:
+        if _wants_code(error):
+            raise BadInput(_CODE.format(f"the tokenizer of {name!r}")) from error
         raise BadInput(
             f"cannot load the tokenizer of {name!r}: {_first_line(error)}. Save it beside the "
             "model with tokenizer.save_pretrained()"
@@ -192,6 +194,8 @@ def load_images(
         # "...Pil" and "...Fast" resize by other code, and give other pixels
         told = f"{type(getattr(found, 'image_processor', found)).__name__} {found.to_json_string()}"
     except Exception as error:
+        if _wants_code(error):
+            raise BadInput(_CODE.format(f"the image processor of {name!r}")) from error
         raise BadInput(
             f"cannot load the image processor of {name!r}: {_first_line(error)}. Save it beside "
             "the model with processor.save_pretrained() (preprocessor_config.json)"
@@ -223,6 +227,8 @@ def _network(
     where = device_named(device)
     source, local = _source(name)
     options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    if local:
+        _check_weights(Path(source), name)
     try:
         with quiet():
             config = transformers.AutoConfig.from_pretrained(source, **options)
@@ -232,12 +238,15 @@ def _network(
                 config=config,
                 dtype=getattr(torch, dtype or "float32"),
                 output_loading_info=True,
+                use_safetensors=True,
                 **options,
             )
     except BadInput:
         raise
     except Exception as error:
         # transformers raises OSError, ValueError, RuntimeError and safetensors' own error here
+        if _wants_code(error):
+            raise BadInput(_CODE.format(repr(name))) from error
         way_out = (
             f"It must have been saved with save_pretrained() by a ...{kinds[0]} model"
             if local
@@ -278,6 +287,8 @@ def architectures(name: str) -> list[str]:
                 source, local_files_only=local, trust_remote_code=False
             )
     except Exception as error:
+        if _wants_code(error):
+            raise BadInput(_CODE.format(repr(name))) from error
         raise BadInput(
             f"cannot read the configuration of {name!r}: {_first_line(error)}. Check the name; "
             "offline, only models that the cache of the Hugging Face Hub holds can be loaded"
@@ -330,11 +341,59 @@ def _source(name: str) -> tuple[str, bool]:
             f"model folder {name!r} has no config.json; give the folder that "
             "save_pretrained() wrote"
         )
-    try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInput(f"config.json of model folder {name!r} is not JSON: {error}") from error
+    load_json(folder / "config.json", f"of model folder {name!r} is not JSON")
     return str(folder), True
+
+
+def _check_weights(folder: Path, name: str) -> None:
+    """Raise BadInput for weights that are in no safetensors, or lie elsewhere."""
+    if (folder / "adapter_config.json").is_file():
+        raise BadInput(
+            f"model folder {name!r} holds an adapter, whose weights are to be put into those of "
+            "another model: merge them first (peft: merge_and_unload()) and save that"
+        )
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").is_file():
+        return
+    if index.is_file():
+        told = load_json(index, "is damaged")
+        files = told.get("weight_map") if isinstance(told, dict) else None
+        if not isinstance(files, dict) or not all(map(_is_beside, files.values())):
+            raise BadInput(
+                f"{index} is damaged: its weight_map must name files of its own folder, and "
+                "nothing else: save the model again with save_pretrained()"
+            )
+        return
+    pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in _PICKLES]
+    raise BadInput(
+        f"model folder {name!r} has no model.safetensors"
+        + (
+            f", and {pickles[0]} is a pickle, which is never read, for it can run any code. If you "
+            "trust it, convert it once: load it with transformers, and save_pretrained() writes "
+            "safetensors"
+            if pickles
+            else "; give the folder that save_pretrained() wrote"
+        )
+    )
+
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def _is_beside(file: object) -> bool:
+    return isinstance(file, str) and Path(file).name == file
+
+
+_CODE = (
+    "{} comes with code of its own, which is never run here: whoever made it could do anything on "
+    "this machine. Where you trust it, load the model yourself, and explain a function of your own "
+    "that calls it: interplay.explain(masks -> values)"
+)
+
+
+def _wants_code(error: Exception) -> bool:
+    """Whether transformers asks for leave to run a model's own code."""
+    return "trust_remote_code" in str(error) or "custom code" in str(error)
 
 
 def _check_architecture(config: Any, name: str, kinds: tuple[str, ...], what: str) -> None:

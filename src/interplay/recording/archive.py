@@ -10,7 +10,6 @@ let be. Reading never unpickles.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +20,10 @@ from numpy.typing import NDArray
 from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
 from interplay.codes.bch import MOST_ERRORS
 from interplay.errors import BadInput
+from interplay.npz import Pickled, open_arrays
 from interplay.recording.games import INTERACTIONS
 from interplay.recording.recording import Recording
-from interplay.recording.source import check_unpacked, read_bytes
+from interplay.recording.source import read_head
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 KEYS: Final = (
@@ -98,7 +98,7 @@ def read_arrays(path: Path, keys: Sequence[str] = KEYS) -> dict[str, NDArray[Any
     Raises :class:`BadInput` for a file that is missing or damaged, and for one that would unpack to
     an absurd size.
     """
-    head = read_bytes(path, 6)
+    head = read_head(path, 6)
     if head[:2] != b"PK":  # numpy would try its other formats, the pickle among them
         raise BadInput(
             f"{path} is one array, and a recording has two: write them into one file with "
@@ -107,39 +107,26 @@ def read_arrays(path: Path, keys: Sequence[str] = KEYS) -> dict[str, NDArray[Any
             else f"{path} is not a recording: expected an .npz file (numpy.savez) with masks and "
             f"values, or a name that ends in .csv, .tsv, .jsonl, .json or .parquet"
         )
-    _check_size(path)
     entries: dict[str, NDArray[Any]] = {}
     name = "its list of entries"
     try:
-        # opened here: given a path, numpy leaves a damaged archive open
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_arrays(path) as arrays:
             for name in keys:
-                if name in archive.files:
-                    entries[name] = archive[name]
+                if name in arrays:
+                    entries[name] = arrays[name]
+    except BadInput:
+        raise
+    except Pickled as error:
+        raise BadInput(
+            f'{path}: "{name}" is an array of Python objects, which is never unpickled: save '
+            f"it as an array of numbers, or of text with numpy.array(..., dtype=str)"
+        ) from error
     except Exception as error:  # a damaged archive can raise nearly anything
-        if "allow_pickle" in str(error):
-            raise BadInput(
-                f'{path}: "{name}" is an array of Python objects, which is never unpickled: save '
-                f"it as an array of numbers, or of text with numpy.array(..., dtype=str)"
-            ) from error
         raise BadInput(
             f'{path} is damaged, "{name}" cannot be read ({type(error).__name__}: {error}): '
             f"copy or record it again"
         ) from error
     return entries
-
-
-def _check_size(path: Path) -> None:
-    """Refuse, before unpacking, a small file that would fill the memory."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            whole = sum(entry.file_size for entry in file.infolist())
-    except Exception as error:  # a damaged archive can raise nearly anything
-        raise BadInput(
-            f"{path} is damaged, its list of entries cannot be read ({type(error).__name__}: "
-            f"{error}): copy or record it again"
-        ) from error
-    check_unpacked(path, whole)
 
 
 def _masks(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput
+from interplay.npz import Pickled, check_array_head
 from interplay.recording.recording import Recording
-from interplay.recording.source import read_bytes
+from interplay.recording.source import read_head
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 AT_A_TIME: Final = 2**24
@@ -244,18 +245,20 @@ def _parts(
 
 def _mapped(path: Path) -> NDArray[Any]:
     """The array of a file, on the disk."""
-    if (head := read_bytes(path, 6)) != b"\x93NUMPY":
+    if (head := read_head(path, 6)) != b"\x93NUMPY":
         raise BadInput(
             f"{path} is not an array that numpy.save has written (it begins with {head!r})"
         )
     try:
+        with path.open("rb") as file:
+            check_array_head(file, path.stat().st_size)
         mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Pickled as error:
+        raise BadInput(
+            f"{path} is an array of Python objects, which is never unpickled: save it as an "
+            "array of numbers"
+        ) from error
     except Exception as error:  # a damaged file can raise nearly anything
-        if "object" in str(error).lower():
-            raise BadInput(
-                f"{path} is an array of Python objects, which is never unpickled: save it as an "
-                "array of numbers"
-            ) from error
         raise BadInput(
             f"{path} is damaged ({type(error).__name__}: {error}): copy it again"
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput, MissingExtra
+from interplay.files import check_unpacked
+from interplay.json_text import parse_json
 from interplay.recording.recording import Recording
-from interplay.recording.source import check_unpacked, read_bytes
+from interplay.recording.source import read_head
 from interplay.value_function import FloatArray
 
 
@@ -21,7 +22,7 @@ def read(path: Path) -> Recording:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingExtra("pyarrow", "parquet") from error
-    read_bytes(path, 2)
+    read_head(path, 2)
     try:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             about = file.metadata
@@ -126,7 +127,7 @@ def _features(table: Any, fingerprint: str, n: int) -> tuple[str, ...] | None:
     """The names in the file's metadata, if it has them."""
     about = (table.schema.metadata or {}).get(b"interplay")
     try:
-        names = json.loads(about or b"")["functions"][fingerprint]["features"]
+        names = parse_json(about or b"")["functions"][fingerprint]["features"]
     except (TypeError, ValueError, KeyError):
         return None
     return tuple(map(str, names)) if isinstance(names, list) and len(names) == n else None

@@ -6,16 +6,17 @@ coalition under the numbers of its players, ``"0,2"``, and that of the empty one
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.files import check_unpacked
+from interplay.json_text import load_json
 from interplay.recording.lines import number
 from interplay.recording.recording import Recording
-from interplay.recording.source import check_unpacked, read_bytes
+from interplay.recording.source import read_head
 
 INTERACTIONS = (
     "holds interactions, not the evaluations that they are from: save the game itself, "
@@ -25,12 +26,8 @@ INTERACTIONS = (
 
 def read(path: Path) -> Recording:
     """Read a game; values are taken as they are stored, not normalised."""
-    try:
-        content = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path} is not JSON: {error}") from error
+    read_head(path, 2)
+    content = load_json(path, "is not JSON")
     kind = content.get("data_type") if isinstance(content, dict) else None
     if kind == "interaction_values":
         raise BadInput(f"{path} {INTERACTIONS}")

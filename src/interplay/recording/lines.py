@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.files import MOST_TEXT, check_size
+from interplay.json_text import parse_line
 from interplay.recording.recording import Recording
-from interplay.recording.source import read_bytes
+from interplay.recording.source import read_head
 from interplay.value_function import FloatArray
 
 BITS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
@@ -110,10 +111,7 @@ def read_objects(path: Path) -> Recording:
         if not line.strip():
             continue
         where = f"{path}, line {count}"
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{where} is not JSON: {error}") from error
+        content = parse_line(line, where)
         if not isinstance(content, dict) or not {"mask", "value"} <= content.keys():
             raise BadInput(f'{where} must be an object with "mask" and "value"')
         mask = _mask(content["mask"], where)
@@ -213,7 +211,8 @@ def _variance(given: Any, where: str) -> float:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    read_bytes(path, 2)
+    read_head(path, 2)
+    check_size(path, path.stat().st_size, MOST_TEXT)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from file

@@ -152,9 +152,9 @@ def test_arrays_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         read_rows(path, groups="web")
     with pytest.raises(BadInput, match="no array of groups: it should be called source"):
         read_rows(path, groups="source")
-    monkeypatch.setattr(files, "MOST_BYTES", 5)
+    monkeypatch.setattr("interplay.files.MOST_TEXT", 5)
     (tmp_path / "big.csv").write_text("x,label\n1,2\n")
-    with pytest.raises(BadInput, match=r"big\.csv has 12 bytes; a table may have 5"):
+    with pytest.raises(BadInput, match=r"big\.csv is too large to be read: 5 bytes are the most"):
         read_rows(tmp_path / "big.csv")
 
 

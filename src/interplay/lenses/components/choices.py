@@ -14,6 +14,7 @@ import numpy as np
 
 from interplay.errors import BadInput, unknown
 from interplay.files import read_text
+from interplay.json_text import json_lines
 from interplay.lenses.components.network import Network
 from interplay.lenses.components.task import (
     METRICS,
@@ -21,7 +22,6 @@ from interplay.lenses.components.task import (
     Reading,
     Task,
     check_split,
-    json_lines,
     judged,
     metrics,
 )
@@ -231,7 +231,9 @@ def read_items(given: Any, what: str) -> list[Item]:
 def _rows(path: Path) -> list[tuple[str, Any]]:
     text = read_text(path)
     if path.suffix == ".jsonl":
-        return [(f"{path}, question {i}", row) for i, row in enumerate(json_lines(path, text), 1)]
+        return [
+            (f"{path}, question {i}", row) for i, (_, row) in enumerate(json_lines(path, text), 1)
+        ]
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = list(reader.fieldnames or [])
     if not {"question", "A", "B", "answer"} <= set(columns):

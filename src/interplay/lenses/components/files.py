@@ -11,7 +11,8 @@ from typing import Any
 
 from interplay.errors import BadInput, unknown
 from interplay.files import read_text
-from interplay.lenses.components.task import Task, json_lines
+from interplay.json_text import json_lines
+from interplay.lenses.components.task import Task
 
 FORMS = (
     "mmlu:FILE.csv (or .jsonl)",
@@ -98,7 +99,7 @@ def read_perplexity(path: Path, **options: Any) -> Task:
 def read_responses(path: Path, **options: Any) -> Task:
     """Return a task from JSON lines with ``prompt`` and ``response``."""
     prompts, responses = [], []
-    for number, content in enumerate(json_lines(path, read_text(path)), 1):
+    for number, (_, content) in enumerate(json_lines(path, read_text(path)), 1):
         if not isinstance(content, dict) or not all(
             isinstance(content.get(name), str) for name in ("prompt", "response")
         ):

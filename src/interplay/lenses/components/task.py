@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -348,14 +347,3 @@ def check_split(size: int, share: float, seed: int, what: str) -> None:
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
         raise BadInput(f"share, the part of the prompts to fit on, must be in (0, 1); got {share}")
     check_whole("seed", seed, 0)
-
-
-def json_lines(path: Path, text: str) -> Iterator[Any]:
-    """Yield what the lines of a file of JSON lines hold; empty lines are left out."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{path}, line {number} is not JSON: {error}") from error

@@ -188,12 +188,14 @@ def remade(
 ) -> TextValueFunction | ResponseValueFunction:
     """Make the value function of a run again from the ``subject`` in the run's file.
 
-    ``changes`` are arguments of :func:`text` that shall be others than the run's.
+    ``changes`` are arguments of :func:`text` that shall be others than the run's. A run's file may
+    be from a stranger: it decides neither which key is sent nor where to. Where it names a server
+    or a variable, ``changes`` must name the same for a key to be sent.
 
     Raises
     ------
     BadInput
-        If texts were judged by a Python function.
+        If texts were judged by a Python function, or a server wants a key that is not sent.
     """
     given = subject.get("arguments")
     if given is None and "response" in subject:
@@ -213,7 +215,19 @@ def remade(
         arguments["units"] = [tuple(span) for span in arguments["units"]]
     if "usd_per_million" in arguments:
         arguments["usd_per_million"] = tuple(arguments["usd_per_million"])
-    return text(**arguments | changes)
+    withheld = [name for name in ("base_url", "api_key_env") if name in {*given} - {*changes}]
+    if withheld and "model" not in changes:
+        changes = {**changes, "api_key_env": ""}
+    try:
+        return text(**arguments | changes)
+    except BadInput as error:
+        if "(401)" in str(error) and withheld:
+            error.add_note(
+                f"No key was sent, for {' and '.join(withheld)} came from the file of the run: "
+                f"name what you trust, --base-url {arguments.get('base_url', 'ADDRESS')} and "
+                "--api-key-env NAME, or pass the value function."
+            )
+        raise
 
 
 def _ablation(made: Document, model: Any, mask: Mask) -> Ablation:

@@ -21,7 +21,7 @@ from interplay.lenses.training_data.engines.words import OnWords
 from interplay.lenses.training_data.lens import training_data
 from interplay.lenses.training_data.value import TrainingDataValueFunction
 from interplay.recording import read_arrays
-from interplay.recording.source import read_bytes
+from interplay.recording.source import read_head
 from interplay.value_function import FloatArray
 
 DIGITS: Final = "digits"
@@ -39,8 +39,6 @@ DIGIT_NAMES: Final = (
     "nine",
 )
 
-MOST_BYTES: Final = 2**30
-"""Of a file with a table."""
 INPUTS: Final = ("inputs", "images", "features", "texts", "X", "x")
 LABELS: Final = ("labels", "label", "y", "target", "class")
 CLASSES: Final = ("class_names", "classes", "target_names")
@@ -322,7 +320,7 @@ def _arrays(
     groups: str | None,
     like: Rows | None,
 ) -> Rows:
-    if read_bytes(path, 2) != b"PK":
+    if read_head(path, 2) != b"PK":
         raise BadInput(f"{path} is not an .npz file; numpy.savez writes one")
     inputs = (text,) if text else INPUTS
     labels = (label,) if label else LABELS
@@ -362,12 +360,6 @@ def _table(
     groups: str | None,
     like: Rows | None,
 ) -> Rows:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}") from error
-    if size > MOST_BYTES:
-        raise BadInput(f"{path} has {size:,} bytes; a table may have {MOST_BYTES:,}")
     try:
         file = io.StringIO(read_text(path), newline="")
         lines = (

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra
+from interplay.json_text import parse_json
 from interplay.models.openai_server.batch import Batch, Outcome, Request
 from interplay.models.openai_server.faults import Fault, from_status
 from interplay.models.openai_server.ledger import Cap, Ledger
@@ -23,6 +24,9 @@ from interplay.models.openai_server.options import Options
 
 # Servers that close idle connections do so after five seconds or more.
 KEPT_SECONDS = 4
+
+MOST_ANSWER = 2**26
+"""Bytes of one answer: the log-probabilities of a hundred thousand tokens take some ten million."""
 
 
 class Connection:
@@ -120,7 +124,7 @@ class Connection:
                 allow_redirects=False,
                 proxy=self._proxy,
             ) as answer:
-                body = await answer.read()
+                body = await _body(answer)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Fault(_unreachable(error, options), again=not isinstance(error, _hopeless()))
         except TimeoutError:
@@ -137,6 +141,15 @@ class Connection:
             return Fault(
                 BackendError(f"{where} broke the connection off: {told}"), again=True, billed=True
             )
+        if body is None:
+            return Fault(
+                BackendError(
+                    f"{where} sent an answer of more than {MOST_ANSWER:,} bytes, which is not "
+                    "read: is this the address of a server that speaks OpenAI's protocol?"
+                ),
+                again=False,
+                billed=True,
+            )
         self.pace.read(answer.headers, self.loop.time())
         if answer.status != 200:
             return from_status(
@@ -148,18 +161,29 @@ class Connection:
                 key=options.key,
             )
         try:
-            data = json.loads(body)
-        except ValueError:
-            data = None
+            data, why = parse_json(body, strict=False), "it is no object"
+        except ValueError as error:
+            data, why = None, str(error)
         if not isinstance(data, dict):
             return Fault(
                 BackendError(
-                    f"{where} sent an answer that is not whole JSON ({len(body):,} bytes of it)"
+                    f"{where} sent an answer that is not whole JSON ({len(body):,} bytes of it): "
+                    f"{options.key.redact(why)}"
                 ),
                 again=True,
                 billed=True,
             )
         return data
+
+
+async def _body(answer: Any) -> bytes | None:
+    """What a server answers; None where that is too much. What is packed counts unpacked."""
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > MOST_ANSWER:
+            return None
+    return bytes(body)
 
 
 def _payload(body: dict[str, Any] | None) -> bytes | None:

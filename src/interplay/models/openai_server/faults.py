@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from interplay.errors import BackendError, BadInput, InterplayError
+from interplay.json_text import parse_json
 from interplay.models.openai_server.key import Key
 from interplay.models.openai_server.limits import duration
 
@@ -127,7 +127,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _words(body: str) -> tuple[str, str]:
     """The message and the code of an error of OpenAI's shape; else the start of the body."""
     try:
-        data = json.loads(body)
+        data = parse_json(body, strict=False)
     except ValueError:
         data = body
     code = ""

@@ -28,13 +28,15 @@ class Key:
 
     @classmethod
     def from_environment(cls, variable: str) -> Key:
-        """Return the key in an environment variable; an empty one where there is none.
+        """Return the key in an environment variable; none where it is not set or has no name.
 
         Raises
         ------
         BadInput
             it could not be sent in a header. The message does not show it.
         """
+        if not variable:
+            return cls("")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
             raise BadInput(
                 "api_key_env must be the name of an environment variable that holds the key, such "

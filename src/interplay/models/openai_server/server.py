@@ -128,7 +128,8 @@ class OpenAIServer:
         base_url : str
             What comes before ``/completions``; most often it ends in ``/v1``.
         api_key_env : str
-            The environment variable that holds the key. It may be unset for servers without keys.
+            The environment variable that holds the key; ``""`` to send none. It may be unset for
+            servers without keys.
         mode : str
             ``"echo"`` (completions with ``echo``), ``"prompt_logprobs"`` (vLLM), ``"labels"`` (the
             most likely first tokens: single-token labels alone), ``"text"`` (no
