@@ -21,7 +21,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,9 @@ MARK = "STRUCK_RUN"
 
 AGENT = re.compile(r"ray::\w*Agent")
 
+LONGEST = 300.0
+"""Seconds that one start may take."""
+
 PATIENCE = 60.0
 """Seconds that the processes of a start have to end after the first one did."""
 
@@ -69,6 +72,15 @@ class Tally:
     made: int = 0
     disk: set[str] = field(default_factory=set)  # how it was filled
     unexpected: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count what another campaign has seen as well."""
+        for each in fields(self):
+            mine = getattr(self, each.name)
+            if isinstance(mine, Counter | set):
+                mine.update(getattr(other, each.name))
+            else:
+                setattr(self, each.name, mine + getattr(other, each.name))
 
     @property
     def clean(self) -> bool:
@@ -260,15 +272,19 @@ def run(start: Start) -> tuple[list[str], int, str]:
             cwd=REPOSITORY,
             env={**os.environ, "OMP_NUM_THREADS": "1", MARK: mark},
         )
-        code = process.wait(300)
+        try:
+            code = process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            code = None
         left = _left(mark)
+        process.wait()
         for session in Path("/tmp").glob(f"interplay-ray-*/session_*_{process.pid}"):
             shutil.rmtree(session.parent, ignore_errors=True)  # of a Ray that was killed
         out.seek(0)
         errors.seek(0)
         lines = [line.rstrip("\n") for line in out if line.endswith("\n")]
         told = errors.read()
-    if left:
+    if left or code is None:
         return lines, 1, f"processes were left behind: {left}"
     return lines, code, told
 
