@@ -41,7 +41,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "ray": (*["worker"] * 5, "kill", "exception", "disk"),
     "server": ("server", "server", "kill", "disk", "clock"),
 }
-"""By who evaluates, the faults that strike; some are likelier."""
+"""By who evaluates, the faults that strike in turn; some more often."""
 
 IN_FLIGHT = {"local": 1, "ray": AHEAD * WORKERS, "server": 1}
 """Chunks that may be lost with a run."""
@@ -107,7 +107,8 @@ def campaign(
         some = [kind for kind in WAYS[way] if kinds is None or kind in kinds]
         count = min(most, faults - sum(tally.struck.values()))
         times = np.sort(rng.integers(0, EVALUATIONS, count)).tolist()
-        strikes = [(str(rng.choice(some)), when) for when in times]
+        faults_of = rng.permutation(np.resize(rng.permutation(some), count)).tolist()
+        strikes = list(zip(faults_of, times, strict=True))
         with ExitStack() as ends:
             Run(way, strikes, rng, tally, ends).through()
         tally.runs[way] += 1

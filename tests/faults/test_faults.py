@@ -25,19 +25,19 @@ def _campaign(count: int, seed: int, way: str) -> None:
 
 @pytest.mark.timeout(900)
 def test_runs_that_are_struck_again_and_again() -> None:
-    _campaign(40, 1, "local")
+    _campaign(24, 1, "local")
 
 
 @pytest.mark.timeout(900)
 def test_workers_of_ray_that_are_struck() -> None:
     """Real Ray, two workers on this machine; the processes of a killed run end by themselves."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'interplay[ray]'")
-    _campaign(12, 2, "ray")
+    _campaign(8, 2, "ray")
 
 
 @pytest.mark.timeout(900)
 def test_a_server_that_dies() -> None:
-    _campaign(10, 3, "server")
+    _campaign(6, 3, "server")
 
 
 @pytest.mark.timeout(900)
@@ -45,7 +45,7 @@ def test_one_of_several_writers_is_killed(tmp_path: Path) -> None:
     """All evaluate the same masks into one store; those that live on are not disturbed."""
     rng = np.random.default_rng(3)
     masks = struck.masks()
-    for attempt in range(6):
+    for attempt in range(4):
         path = tmp_path / f"{attempt}.db"
         starts = []
         for number, after in enumerate([int(rng.integers(10_000)), None, int(rng.integers(6_000))]):
