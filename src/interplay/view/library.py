@@ -124,10 +124,10 @@ class Library:
         trouble = None
         try:
             functions = self._of_store()
-        except (InterplayError, *_UNFIT) as error:  # names in it may be anything, too
+        except InterplayError as error:
+            functions, trouble = (), str(error)
+        except _UNFIT as error:  # names in it may be anything, too
             functions, trouble = (), f"{self.store} cannot be read: {error}"
-            if isinstance(error, InterplayError):
-                trouble = str(error)
         entries = sorted(
             (*functions, *self._of_folder()), key=lambda entry: entry.updated or "", reverse=True
         )
