@@ -112,7 +112,7 @@ def test_the_report_tells_of_the_flip(folder: Path, tmp_path: Path, quick) -> No
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "result.json cannot be read as the JSON of a result: "),
+        (None, "No such file or directory"),
         ("{", "result.json cannot be read as the JSON of a result: "),
         ("{}", "result.json is not a result of flip, prune, select or counterfactuals"),
         ('{"format": "interplay.flip", "version": 9}', "install a newer one"),
