@@ -32,9 +32,9 @@ def _overhead(quick: bool) -> list[Row]:
     unstored: list[float] = []
     bare: list[float] = []
     with RayExecutor(WORKERS) as executor:
-        evaluate(Free(), masks[: 4 * BATCH], executor=executor)  # all are there, and have it
-        function, actors = Free(), _bare_actors()
-        evaluate(function, masks[: 4 * BATCH], executor=executor)
+        function = Free()
+        _all_ready(executor, function, masks[: 4 * BATCH])
+        actors = _bare_actors()
         for _ in range(repeats):  # in turns, so that what else the machine does meets all alike
             with tempfile.TemporaryDirectory() as folder, Store(f"{folder}/runs.db") as store:
                 stored.append(
@@ -66,6 +66,14 @@ def _overhead(quick: bool) -> list[Row]:
             detail={"microseconds": bare},
         ),
     ]
+
+
+def _all_ready(executor: RayExecutor, function: Callable[..., Any], masks: BoolArray) -> None:
+    """Evaluate until every worker has the value function: the first begin without the others."""
+    while True:
+        evaluate(function, masks, executor=executor)
+        if all(slot.loaded is executor.pool.payload for slot in executor.pool.slots):
+            return
 
 
 def _each(m: int, run: Callable[[], object]) -> float:
@@ -124,7 +132,7 @@ def _two_against_one(quick: bool) -> Row:
     for _ in range(repeats):
         for workers, taken in seconds.items():
             with RayExecutor(workers) as executor:
-                evaluate(value, masks[m:], executor=executor)  # all have loaded the model
+                _all_ready(executor, value, masks[m:])
                 began = time.perf_counter()
                 evaluate(value, masks[:m], executor=executor)
                 taken.append(time.perf_counter() - began)

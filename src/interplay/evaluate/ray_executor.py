@@ -217,7 +217,8 @@ class _Run:
             warnings.warn(
                 f"no worker is ready after {PATIENCE:.0f} s: each wants "
                 f"{self.executor.num_cpus:g} CPUs and {self.executor.num_gpus:g} GPUs, and free "
-                f"are {free.get('CPU', 0):g} and {free.get('GPU', 0):g}; or the model is large",
+                f"are {free.get('CPU', 0):g} and {free.get('GPU', 0):g}. If they have begun, the "
+                "machine is busy or the model large",
                 stacklevel=2,
             )
         for promise in ready:
