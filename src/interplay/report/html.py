@@ -203,7 +203,9 @@ def style() -> Markup:
     """Return the style sheet of a report."""
     from markupsafe import Markup
 
-    return Markup("\n").join((_source("report.css"), _source("actions.css")))
+    css = "\n".join((_source("report.css"), _source("actions.css")))
+    # a rem is what the page around the report says it is: ours are of 16 pixels
+    return Markup(re.sub(r"([\d.]+)rem\b", lambda size: f"{16 * float(size[1]):g}px", css))
 
 
 @cache
