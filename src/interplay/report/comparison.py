@@ -83,8 +83,7 @@ def _body(overview: Overview) -> Markup:
             listed=LISTED,
             levels=LEVELS,
             elide=elide,
-            css=html._source("report.css"),
-            own_css=html._source("comparison.css"),
+            css=html.style("comparison.css"),
             js=html._source("comparison.js"),
         )
     )

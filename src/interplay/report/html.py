@@ -199,11 +199,11 @@ def _target(run: Reading, *, what_if: bool) -> Markup:
 
 
 @cache
-def style() -> Markup:
-    """Return the style sheet of a report."""
+def style(*more: str) -> Markup:
+    """Return the style sheet of a report, with that of other templates behind it."""
     from markupsafe import Markup
 
-    css = "\n".join((_source("report.css"), _source("actions.css")))
+    css = "\n".join(map(_source, ("report.css", "actions.css", *more)))
     # a rem is what the page around the report says it is: ours are of 16 pixels
     return Markup(re.sub(r"([\d.]+)rem\b", lambda size: f"{16 * float(size[1]):g}px", css))
 
