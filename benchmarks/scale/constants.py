@@ -21,7 +21,7 @@ FEATURES = 500
 BATCH = 8
 """Masks to a call of a very large model."""
 
-FITS = (10_000, 30_000)
+FITS = (10_000, 30_000, 100_000)
 SEED = 4
 
 
