@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from interplay.actions.explained import check_same
 from interplay.cli.explain_table import table_again
 from interplay.cli.output import progress
+from interplay.cli.prompt import Server
 from interplay.cli.workers import Workers
 from interplay.errors import BadInput
 from interplay.explanation import load
+from interplay.groups import regrouped
+from interplay.lenses.remake import value_function_of
 from interplay.replay import replay as replay_run
 
 
@@ -23,6 +27,7 @@ def replay(
     fresh: Annotated[bool, Parameter(negative="")] = False,
     store: Path | None = None,
     model: str | None = None,
+    server: Server = Server(),  # noqa: B008
     workers: Workers = Workers(),  # noqa: B008
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -46,7 +51,7 @@ def replay(
     """
     place = store or Path("its store")
     with progress(place) as (on_event, stop), workers.executor() as executor:
-        value_function = None
+        value_function: Any = None
         if model is not None:
             saved = load(run)
             value_function = table_again(saved.subject, saved.targets, model)
@@ -56,6 +61,11 @@ def replay(
                     f"{saved.config['fingerprint']} and is {value_function.fingerprint}): explain "
                     "it anew"
                 )
+        elif options := server.options():
+            saved = load(run)
+            made = value_function_of(saved.subject, saved.targets, **options)
+            value_function = regrouped(made, saved.subject, saved.features)
+            check_same(value_function, saved)
         outcome = replay_run(
             run,
             value_function,

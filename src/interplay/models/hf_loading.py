@@ -227,12 +227,12 @@ def _network(
     where = device_named(device)
     source, local = _source(name)
     options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
-    if local:
-        _check_weights(Path(source), name)
     try:
         with quiet():
             config = transformers.AutoConfig.from_pretrained(source, **options)
             _check_architecture(config, name, kinds, what)
+            if local:
+                _check_weights(Path(source), name)
             network, info = getattr(transformers, auto).from_pretrained(
                 source,
                 config=config,

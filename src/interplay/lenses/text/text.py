@@ -216,7 +216,7 @@ def remade(
     if "usd_per_million" in arguments:
         arguments["usd_per_million"] = tuple(arguments["usd_per_million"])
     withheld = [name for name in ("base_url", "api_key_env") if name in {*given} - {*changes}]
-    if withheld and "model" not in changes:
+    if withheld and str(changes.get("model", arguments["model"])).startswith(SERVER):
         changes = {**changes, "api_key_env": ""}
     try:
         return text(**arguments | changes)

@@ -150,6 +150,7 @@ class Connection:
                 again=False,
                 billed=True,
             )
+        body = options.key.take_out(body)
         self.pace.read(answer.headers, self.loop.time())
         if answer.status != 200:
             return from_status(

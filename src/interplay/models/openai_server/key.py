@@ -12,6 +12,10 @@ from interplay.errors import BadInput
 HIDDEN = "[key]"
 # A server may quote a part of a key; shorter parts are in ordinary words too.
 PART = 8
+# Shorter ones ("x", "EMPTY") are for servers without keys: no secret.
+LEAST = 4
+# User and password in an address, such as that of a proxy.
+_USER = re.compile(r"//[^/\s@'\"]+@")
 
 
 class Key:
@@ -65,11 +69,18 @@ class Key:
         return {"Authorization": f"Bearer {self._secret}"} if self else {}
 
     def redact(self, text: str) -> str:
-        """Return ``text`` without the key, however it is written there, and without parts of it."""
+        """Return ``text`` without the key, however it is written there, and without parts of it.
+
+        User and password in addresses are taken out, too.
+
+        >>> Key("").redact("cannot reach http://ann:pass@proxy:8080/")
+        'cannot reach http://[key]@proxy:8080/'
+        """
+        text = _USER.sub(f"//{HIDDEN}@", text)
         secret = self._secret
-        if len(secret) < 4:  # "x" or "EMPTY" for a server without keys: no secret
+        if len(secret) < LEAST:
             return text
-        for spelling in dict.fromkeys((secret, quote(secret, safe=""), json.dumps(secret)[1:-1])):
+        for spelling in self._spellings():
             text = text.replace(spelling, HIDDEN)
         parts = {secret[i : i + PART] for i in range(len(secret) - PART + 1)}
         shown = [False] * len(text)
@@ -83,3 +94,14 @@ class Key:
             elif not out or out[-1] != HIDDEN:
                 out.append(HIDDEN)
         return "".join(out)
+
+    def take_out(self, octets: bytes) -> bytes:
+        """Return what a server answers without the whole key, which it may echo; fast."""
+        if len(self._secret) >= PART:
+            for spelling in self._spellings():
+                octets = octets.replace(spelling.encode(), HIDDEN.encode())
+        return octets
+
+    def _spellings(self) -> tuple[str, ...]:
+        secret = self._secret
+        return tuple(dict.fromkeys((secret, quote(secret, safe=""), json.dumps(secret)[1:-1])))

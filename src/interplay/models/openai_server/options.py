@@ -44,7 +44,7 @@ def address(base_url: object) -> str:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        raise BadInput(f"base_url is no address: {base_url!r}") from None
+        raise BadInput(f"base_url is no address: {_shown(text)}") from None
     if url.username or url.password or url.query or url.fragment:
         raise BadInput(
             "base_url must hold no user, password or query (they would be shown in reports): put "
@@ -53,7 +53,7 @@ def address(base_url: object) -> str:
     if url.scheme not in ("http", "https") or not url.hostname or port == 0:
         raise BadInput(
             f"base_url must be an address such as {OPENAI} or http://127.0.0.1:8000/v1; got "
-            f"{base_url!r}"
+            f"{_shown(text)}"
         )
     for end in ("/chat/completions", "/completions"):
         if text.endswith(end):
@@ -61,6 +61,12 @@ def address(base_url: object) -> str:
                 f"base_url is what comes before {end}: {text.removesuffix(end)!r}; got {text!r}"
             )
     return text
+
+
+def _shown(text: str) -> str:
+    """An address that cannot be used, unless a secret may be in it."""
+    plain = "://" in text and not set("@?#") & set(text)
+    return repr(text) if plain else "what is not shown, in case a password or a key is in it"
 
 
 def count(name: str, given: object) -> int:
