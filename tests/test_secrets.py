@@ -1,8 +1,8 @@
 """A key is planted, every kind of failure happens, and then it is looked for everywhere.
 
-In every file that was written, what was printed and logged, exceptions with their notes, causes and
-the variables of their frames, and what is at hand in Python. tests/models/test_openai_key.py has the
-parts one by one.
+In every file that was written, what was printed and logged, exceptions with their notes, causes
+and the variables of their frames, and what is at hand in Python. tests/models/test_openai_key.py
+has the parts one by one.
 """
 
 from __future__ import annotations
@@ -117,12 +117,14 @@ def test_not_after_any_failure(
                 start = len(server.calls) + 12
                 command(["flip", "run.json", *where, "--store", "flip.db"])
         monkeypatch.setenv("INTERPLAY_DEBUG", "1")
-        start = 0
+        start, raised = 0, []
         for words in ([*explain, "--store", "debug.db"], ["flip", "run.json", *where]):
             try:
                 command(words)
             except Exception as error:
-                assert hidden(shown(error) + str(getattr(error, "__notes__", "")))
+                raised.append(error)
+    for error in raised:
+        assert hidden(shown(error) + str(getattr(error, "__notes__", "")))
     output = capfd.readouterr()
     assert "error" in output.err or fault in ("echo-text", "shifted", "other-text")
     assert hidden(output.out + output.err)
