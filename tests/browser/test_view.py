@@ -30,12 +30,7 @@ def one(tmp_path: Path) -> Iterator[Served]:
     """A server that may write: a function of the store, three run files, one of hostile text."""
     fill(tmp_path / "runs.db")
     for k in range(2):
-        found = ip.explain(
-            lambda masks, k=k: not_bad(masks) + k * masks[:, 0],
-            [*WORDS, *"abcdef"],
-            budget=100,
-            store=None,
-        )
+        found = ip.explain(lambda masks, k=k: not_bad(masks) + k * masks[:, 0], WORDS, store=None)
         found.save(tmp_path / f"plain-{k}.json")
     summary = text_summary(f"{HOSTILE} a wonderful film")
     (tmp_path / "hostile.json").write_text(json.dumps(summary))
@@ -78,7 +73,7 @@ def test_searching_and_sorting(visit: Watched) -> None:
     assert shown(page)[0] == "hostile.json", "500 evaluations, the most"
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("Evaluations")
     page.get_by_role("button", name="Evaluations").click()
-    assert shown(page)[0] == "0123456789abcdef"
+    assert shown(page)[-1] == "hostile.json"
 
 
 def test_opening_what_the_store_holds(visit: Watched, one: Served) -> None:

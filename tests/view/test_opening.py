@@ -129,14 +129,8 @@ def test_run_files_are_shown_as_they_were_saved(
     assert "wrong.json has version 99 of the run format" in wrong["message"]
 
 
-def explained(effect: float, seed: int = 0) -> ip.Explanation:
-    return ip.explain(
-        lambda masks: not_bad(masks) + effect * masks[:, 0],
-        [*WORDS, *"abcdef"],
-        budget=100,
-        seed=seed,
-        store=None,
-    )
+def explained(effect: float) -> ip.Explanation:
+    return ip.explain(lambda masks: not_bad(masks) + effect * masks[:, 0], WORDS, store=None)
 
 
 def test_runs_are_compared_with_the_first_that_was_chosen(serve: Serve, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -393,6 +394,11 @@ def test_too_many_pages_cannot_follow_the_runs(one: Served) -> None:
         for connection, answer in opened:
             answer.close()
             connection.close()
+    for _ in range(200):
+        if not one.view._listeners:
+            break
+        time.sleep(0.02)
+    assert one.view._listeners == 0, "who has left makes room"
 
 
 def test_the_store_still_has_all(one: Served) -> None:

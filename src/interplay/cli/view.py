@@ -18,8 +18,8 @@ def view(
 ) -> None:
     """Show runs in the browser: a page on this machine, read-only unless --write.
 
-    It lists what the store holds and the runs that --save wrote; it searches, opens and compares
-    them. Ctrl-C ends it.
+    It lists, opens and compares what the store holds, and the runs that --save wrote. Ctrl-C ends
+    it.
 
     Parameters
     ----------

@@ -146,8 +146,9 @@ class View:
     async def prepare(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Have a page made."""
         import anyio
+        from anyio.to_thread import run_sync
 
-        entries = self._entries(asked.get("ids"))
+        entries = await run_sync(self._entries, asked.get("ids"))
         waited = 0.0
         while (told := self.reports.prepare(entries)).state == "working" and waited < POLL:
             if self.runs.closing:
@@ -161,7 +162,7 @@ class View:
         from anyio.to_thread import run_sync
 
         self._writing()
-        (entry,) = self._entries([asked.get("id")])
+        (entry,) = await run_sync(self._entries, [asked.get("id")])
         if entry.version != asked.get("version"):
             raise Refused(409, "This has changed since it was shown; look at the list again.")
         await run_sync(self._delete, entry)

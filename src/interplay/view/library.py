@@ -273,7 +273,10 @@ def _many_entry(entry: Entry, content: Mapping[str, Any]) -> Entry:
     texts = [text_of(dict(run["subject"])) for run in runs]
     targets = dict.fromkeys(str(found["target"]) for run in runs for found in run["targets"])
     days = sorted(day for day in (moment(run["created"]) for run in runs) if day)
-    seconds = [finite(run["cost"].get("model_seconds")) for run in runs]
+    cost = {
+        name: sum(finite(run["cost"].get(name)) or 0 for run in runs)
+        for name in ("model_seconds", "reused")
+    }
     inputs = f"{len(content['inputs']):,} inputs"
     return replace(
         entry,
@@ -282,8 +285,8 @@ def _many_entry(entry: Entry, content: Mapping[str, Any]) -> Entry:
         searched=_searched(entry.name, *targets, *texts),
         about=shown(", ".join(targets), 60),
         evaluations=sum(_evaluations(run) or 0 for run in runs),
-        spent=cost_of(sum(one for one in seconds if one is not None), None, None),
-        seconds=sum(one for one in seconds if one is not None),
+        spent=_paid(cost),
+        seconds=finite(cost["model_seconds"]),
         created=days[0] if days else None,
         updated=days[-1] if days else None,
         goes=shown(entry.name, NAMED),
