@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.ground.apart import tried
 from benchmarks.ground.row import Row
 from interplay.errors import InterplayError
 from interplay.evaluate import Store
@@ -27,10 +27,6 @@ from interplay.evaluate.upkeep import verify
 from interplay.masks import uniform
 
 FILES = 1_000
-PER_PROCESS = 50
-PATIENCE = 10.0
-"""Seconds that one file may take before it counts as a hang."""
-
 PAGE = 4096
 MASKS = uniform(20, 600, np.random.default_rng(0))
 VALUES = MASKS @ np.linspace(-1, 1, 20)
@@ -168,28 +164,10 @@ def run(first: int, count: int) -> list[dict[str, Any]]:
 def rows(quick: bool) -> list[Row]:
     """The line of the table."""
     total = 100 if quick else FILES
-    results: list[dict[str, Any]] = []
-    crashes: list[str] = []
-    first = 0
-    while first < total and len(crashes) < 10:
-        count = min(PER_PROCESS, total - first)
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, str(first), str(count)],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE * count,
-        )
-        told = [json.loads(line) for line in done.stdout.splitlines()]
-        results += told
-        if done.returncode:  # the file after the last one told
-            crashes.append(
-                f"file {first + len(told)}: exit {done.returncode}: {done.stderr[-300:]}"
-            )
-            count = len(told) + 1
-        first += count
+    found = tried(__name__, total=total)
+    results, crashes, slow = found.results, found.crashes, found.slow
     kinds = Counter(r["told"].split(":")[0] for r in results)
     bad = [r for r in results if not r["told"].startswith(("right", "error"))]
-    slow = [r for r in results if r["seconds"] > PATIENCE]
     return [
         Row(
             what=f"{total:,} mutated store files",

@@ -125,7 +125,10 @@ def check_array_head(file: IO[bytes], size: int) -> None:
     }
     if version not in readers:
         raise ValueError(f"arrays of version {version} of numpy's format are not read")
-    shape, _, dtype = readers[version](file)
+    try:
+        shape, _, dtype = readers[version](file)
+    except Exception as error:  # it is read as Python's literals, by Python's own tokeniser
+        raise ValueError(f"its head cannot be read ({type(error).__name__}: {error})") from error
     if dtype.hasobject:
         raise Pickled("it holds Python objects, which are never unpickled")
     whole = all(isinstance(side, int) and not isinstance(side, bool) for side in shape)

@@ -248,7 +248,10 @@ def _item(row: Any, where: str) -> Item:
     if not isinstance(row, Mapping) or "question" not in row or "answer" not in row:
         raise BadInput(f"{where} must have a question, its choices and the answer; got {row!r}")
     if "choices" in row:
-        choices = [str(one) for one in row["choices"]]
+        told = row["choices"]
+        if not isinstance(told, Sequence) or isinstance(told, str):
+            raise BadInput(f"{where}: choices must be a list of texts; got {told!r:.60}")
+        choices = [str(one) for one in told]
     else:
         letters = [one for one in LETTERS if row.get(one) not in (None, "")]
         if letters != list(LETTERS[: len(letters)]):
@@ -257,10 +260,10 @@ def _item(row: Any, where: str) -> Item:
     if len(choices) < 2:
         raise BadInput(f"{where} has {len(choices)} choices; give two at least")
     answer = row["answer"]
-    told = str(answer).strip().upper()
-    right = LETTERS.index(told) if len(told) == 1 and told in LETTERS else -1
-    if told.isdigit():
-        right = int(told)
+    letter = str(answer).strip().upper()
+    right = LETTERS.index(letter) if len(letter) == 1 and letter in LETTERS else -1
+    if letter.isdecimal() and len(letter) < 4:
+        right = int(letter)
     if not 0 <= right < len(choices):
         raise BadInput(
             f"{where} has the answer {answer!r}; give a letter from A to "

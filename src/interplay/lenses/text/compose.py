@@ -204,6 +204,11 @@ class _Writer:
             self._close()
 
     def _example(self, example: str | Sequence[str], number: int, chat: bool) -> None:
+        if not isinstance(example, Sequence):
+            raise BadInput(
+                f"example {number + 1} must be a text or a pair of input and output; "
+                f"got {example!r:.60}"
+            )
         pair = [example] if isinstance(example, str) else list(example)
         if len(pair) > 2 or not pair:
             raise BadInput(

@@ -1,0 +1,134 @@
+"""What kinds of things stand where in a run's JSON, as far as reports and actions rely on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+TEXT: Final = "a text"
+NUMBER: Final = "a number"
+WHOLE: Final = "a whole number, at least 0"
+NUMBERS: Final = "whole numbers, perhaps in lists"
+
+
+class Maybe(NamedTuple):
+    """It may be null, or missing."""
+
+    form: Any
+
+
+class Each(NamedTuple):
+    """An object, whatever its keys are, whose values have one form."""
+
+    form: Any
+
+
+_TRUST: Final = {"verdict": TEXT, "sentence": TEXT}
+
+FORM: Final[Mapping[str, Any]] = {
+    "created": TEXT,
+    "versions": Each(TEXT),
+    "trust": _TRUST,
+    "subject": {"text": Maybe(TEXT), "spans": Maybe(NUMBERS), "kind": Maybe(TEXT)},
+    "features": [TEXT],
+    "cost": {
+        "calls": WHOLE,
+        "reused": WHOLE,
+        "model_seconds": NUMBER,
+        "fit_seconds": NUMBER,
+        "tokens": Maybe(NUMBER),
+        "usd": Maybe(NUMBER),
+    },
+    "config": {"seed": Maybe(WHOLE), "fingerprint": Maybe(TEXT), "method": Maybe(TEXT)},
+    "notes": [TEXT],
+    "sample": {"masks": WHOLE, "replicates": WHOLE, "design": TEXT, "stopped": Maybe(TEXT)},
+    "actions": [{}],
+    "targets": [
+        {
+            "target": TEXT,
+            "trust": _TRUST,
+            "faithfulness": {
+                "value": NUMBER,
+                "low": NUMBER,
+                "high": NUMBER,
+                "level": NUMBER,
+                "distribution": TEXT,
+            },
+            "values": {"full": NUMBER, "empty": NUMBER},
+            "noise_var": Maybe(NUMBER),
+            "fitted": TEXT,
+            "diagnostics": [TEXT],
+            "energy": Each(NUMBER),
+            "main_effects": [NUMBER],
+            "top": [
+                {
+                    "features": [WHOLE],
+                    "names": [TEXT],
+                    "value": NUMBER,
+                    "low": Maybe(NUMBER),
+                    "high": Maybe(NUMBER),
+                    "share": NUMBER,
+                }
+            ],
+            "spectrum": {},
+            "convergence": [{}],
+        }
+    ],
+}
+"""Names in an object are those that must be there; others are let be."""
+
+
+def check_form(found: Any, form: Any = FORM, where: str = "") -> None:
+    """Raise ValueError, which names the place, for what is not of a form.
+
+    >>> check_form({"verdict": 5, "sentence": ""}, _TRUST, "trust")
+    Traceback (most recent call last):
+    ValueError: "trust.verdict" must be a text; got 5
+    """
+    if isinstance(form, Maybe):
+        if found is not None:
+            check_form(found, form.form, where)
+    elif isinstance(form, list):
+        _check(isinstance(found, list), "a list", found, where)
+        for i, one in enumerate(found):
+            check_form(one, form[0], f"{where}[{i}]")
+    elif isinstance(form, Each):
+        _check(isinstance(found, dict), "an object", found, where)
+        for name, one in found.items():
+            check_form(one, form.form, f"{where}.{name}")
+    elif isinstance(form, Mapping):
+        _check(isinstance(found, dict), "an object", found, where)
+        for name, inner in form.items():
+            if name in found:
+                check_form(found[name], inner, f"{where}.{name}" if where else name)
+            elif not isinstance(inner, Maybe):
+                raise KeyError(f"{where}.{name}" if where else name)
+    else:
+        _check(_IS[form](found), form, found, where)
+
+
+def _check(right: bool, form: str, found: Any, where: str) -> None:
+    if not right:
+        raise ValueError(f'"{where}" must be {form}; got {found!r:.60}')
+
+
+def _is_whole(found: Any) -> bool:
+    return isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**63
+
+
+def _is_number(found: Any) -> bool:
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    return number and math.isfinite(found)
+
+
+def _are_numbers(found: Any) -> bool:
+    return _is_whole(found) or (isinstance(found, list) and all(map(_are_numbers, found)))
+
+
+_IS: Final = {
+    TEXT: lambda found: isinstance(found, str),
+    NUMBER: _is_number,
+    WHOLE: _is_whole,
+    NUMBERS: _are_numbers,
+}
