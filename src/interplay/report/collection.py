@@ -357,7 +357,7 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
     path = Path(path)
     document = render(content)
     try:
-        path.write_text(document, encoding="utf-8")
+        path.write_text(document, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise BadInput(
             f"the report cannot be written to {path}: {error.strerror or error}; "
