@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-faults test-servers test-ray test-interop test-browser servers check wheel peers clean
+.PHONY: demo test test-faults test-servers test-ray test-interop test-browser servers check audit wheel peers clean
 
 demo: $(STAMP)
 	$(BIN)/interplay demo
@@ -67,6 +67,12 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PYTHON) scripts/audit.py
+
+# Known vulnerabilities of what constraints.txt pins. Says so, and does not fail, where no advisory
+# service can be reached; INTERPLAY_REQUIRE_AUDIT=1 makes that fail.
+audit:
+	$(PYTHON) scripts/audit.py
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel --no-isolation
@@ -84,4 +90,4 @@ peers:
 	$(PYTHON) -m pip install -q --no-deps --target .peers-dattri dattri==0.3.0
 
 clean:
-	rm -rf $(VENV) .venv-servers .browser dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-servers .venv-audit .browser dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
