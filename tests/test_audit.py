@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from scripts import audit
 
 FINE = {"name": "fine", "version": "1.0", "vulns": []}

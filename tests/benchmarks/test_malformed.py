@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.ground.apart import tried
 from benchmarks.scale import malformed
 
