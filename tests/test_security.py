@@ -7,8 +7,11 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from tiny_models import save_bert
 
 import interplay as ip
 from interplay.cli import run as command
+from interplay.demo import model_path
 from interplay.errors import BadInput
 from interplay.models.hf_classifier import HFClassifier
 from interplay.models.text_model import open_text_model
@@ -297,3 +301,64 @@ def test_what_a_run_file_names_is_never_run(
         assert told.startswith("error: ")
         assert "error: unexpected" not in told
     assert path.read_bytes() == before
+
+
+# ---- what a page shows of a stranger's run
+
+
+EVIL = (
+    """</script></style></textarea><!--"'><img src=x onerror=evil()><a href="javascript:evil()">x"""
+)
+
+
+class Shape(HTMLParser):
+    """How many elements of each kind a page has, and what could run or load in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.alarming: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        for name, value in attributes:
+            own = (value or "").startswith(("#", "data:image/"))
+            if name.startswith("on") or (name in ("src", "href", "action", "srcdoc") and not own):
+                self.alarming.append(f"<{tag} {name}={value!r:.60}>")
+
+
+def poisoned(content: Any, path: str = "") -> Any:
+    """A run with something evil after every text of it that no reader holds against a list."""
+    held = re.compile(r"(^|\.)(format|kind|units|created|store|data|distribution|design|verdict)$")
+    if isinstance(content, str) and not held.search(path):
+        return content + EVIL
+    if isinstance(content, list):
+        return [poisoned(one, path) for one in content]
+    if isinstance(content, dict):
+        return {name: poisoned(one, f"{path}.{name}") for name, one in content.items()}
+    return content
+
+
+def test_every_text_of_a_run_is_a_text_in_its_report(tmp_path: Path) -> None:
+    value = ip.text("not bad at all, it is", model=model_path(), units="word")
+    found = ip.explain(value, budget=64, store=None, method="lasso")
+    found = found.with_action(ip.flip(found, value, store=None))
+    sound, evil = found.to_dict(), poisoned(found.to_dict())
+    (tmp_path / "evil.json").write_text(json.dumps(evil))
+    (tmp_path / "sound.json").write_text(json.dumps(sound))
+    pages = {}
+    for name in ("sound", "evil"):
+        run = ip.load(tmp_path / f"{name}.json")
+        both = ip.Explanations({"a": run, f"b{EVIL * (name == 'evil')}": run})
+        pages[name] = [
+            run.report(tmp_path / f"{name}.html").read_text("utf-8"),
+            both.report(tmp_path / f"{name}.many.html").read_text("utf-8"),
+            ip.compare(run, run).report(tmp_path / f"{name}.compared.html").read_text("utf-8"),
+        ]
+    for sound_page, evil_page in zip(pages["sound"], pages["evil"], strict=True):
+        assert "onerror" in evil_page
+        before, after = Shape(sound_page), Shape(evil_page)
+        assert after.alarming == before.alarming == []
+        for tag in ("script", "style", "img", "a", "iframe", "link", "form", "object", "template"):
+            assert after.elements[tag] == before.elements[tag], tag
