@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -223,11 +224,11 @@ EXPORTED = {
         ({"n": [0, 0]}, r'"n" must be one number'),
         ({"mask": [b"\xff\x80", b"\x00"]}, r'"mask" must be the 2 bytes.*row 1 has 1 bytes'),
         ({"mask": [b"\xff\x80", None]}, r"row 1 has None"),
-        ({"mask": [1, 2]}, r"row 0 has 1"),
+        ({"mask": [1, 2]}, r"column 'mask' is of int64, which it is not exported as"),
         ({"mask": [b"\xff\xc0", b"\x00\x00"]}, r'"mask" has bits beyond n = 9'),
         ({"value": None}, 'no column "value"'),
         ({"value": [1.0, None]}, r'"value" must be finite; row 1 has nan'),
-        ({"value": ["a", "b"]}, r"is not a readable Parquet file \(ValueError"),
+        ({"value": ["a", "b"]}, r"column 'value' is of string, which it is not exported as"),
     ],
 )
 def test_parquet_files_that_are_no_export(
@@ -321,3 +322,32 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> No
     assert path.stat().st_size < 2**21
     with pytest.raises(ip.BadInput, match=r"would unpack from [\d,]+ to [\d,]+ bytes"):
         ip.read_recording(path)
+
+
+def test_a_parquet_file_that_repeats_itself_is_not_unpacked(tmp_path: Path) -> None:
+    """Rows that name one megabyte each would be a terabyte; it is held once, and refused."""
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    m, path = 2**18, tmp_path / "bomb.parquet"
+    once = pa.array(np.zeros(m, np.int32))
+    columns = {
+        "fingerprint": pa.DictionaryArray.from_arrays(once, pa.array(["f"])),
+        "n": pa.array(np.full(m, 8)),
+        "mask": pa.DictionaryArray.from_arrays(once, pa.array([bytes(2**20)])),
+        "value": pa.array(np.zeros(m)),
+    }
+    parquet.write_table(pa.table(columns), path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ip.BadInput, match=r'"mask" must be the 1 bytes .* row 0 has 1048576 bytes'):
+        ip.read_recording(path)
+    columns["mask"] = pa.DictionaryArray.from_arrays(once, pa.array([b"\x01"]))
+    columns["other"] = pa.DictionaryArray.from_arrays(once, pa.array([bytes(2**20)]))
+    parquet.write_table(pa.table(columns), path)
+    assert ip.read_recording(path).masks.shape == (1, 8)
+    columns["value:a"] = columns["other"]
+    parquet.write_table(pa.table(columns), path)
+    with pytest.raises(
+        ip.BadInput, match=r"column 'value:a' is of .*, which it is not exported as"
+    ):
+        ip.read_recording(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000

@@ -24,12 +24,16 @@ def read(path: Path) -> Recording:
         raise MissingExtra("pyarrow", "parquet") from error
     read_head(path, 2)
     try:
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        # a text or mask that is named a million times is held once
+        once = [name for name in parquet.read_schema(path).names if name in _ONCE]
+        with parquet.ParquetFile(
+            path, page_checksum_verification=True, read_dictionary=once
+        ) as file:
             about = file.metadata
             groups = [about.row_group(i) for i in range(about.num_row_groups)]
             size = sum(group.total_byte_size for group in groups)
             check_unpacked(path, max(size, 8 * about.num_rows * about.num_columns))
-            table = file.read()
+            table = file.read(columns=_used(path, file.schema_arrow))
         return _recording(path, table)
     except BadInput:
         raise
@@ -38,6 +42,29 @@ def read(path: Path) -> Recording:
             f"{path} is not a readable Parquet file ({type(error).__name__}: {error}): copy or "
             f"export it again"
         ) from error
+
+
+_ONCE = ("fingerprint", "mask")
+
+
+def _used(path: Path, schema: Any) -> list[str]:
+    """Columns that are read, of the types that they are written in; others may hold anything."""
+    import pyarrow as pa
+
+    texts = (pa.string(), pa.binary())
+    kinds: dict[str, Any] = {
+        "fingerprint": lambda kind: pa.types.is_dictionary(kind) and kind.value_type in texts,
+        "mask": lambda kind: pa.types.is_dictionary(kind) and kind.value_type in texts,
+        "n": pa.types.is_integer,
+        "value": pa.types.is_floating,
+        "noise": pa.types.is_floating,
+    }
+    used = [name for name in schema.names if name.partition(":")[0] in kinds]
+    for name in used:
+        kind = schema.field(name).type
+        if not kinds[name.partition(":")[0]](kind):
+            raise BadInput(f"{path}: column {name!r} is of {kind}, which it is not exported as")
+    return used
 
 
 def _recording(path: Path, table: Any) -> Recording:
@@ -90,15 +117,25 @@ def _packed_masks(path: Path, column: Any, n: int) -> NDArray[np.uint8]:
     """The bytes of all masks, ``(m, ceil(n / 8))``."""
     width = -(-n // 8)
     check_unpacked(path, len(column) * n)
-    rows = column.to_pylist()
-    for number, row in enumerate(rows):
-        if not isinstance(row, bytes) or len(row) != width:
-            told = f"{len(row)} bytes" if isinstance(row, bytes) else repr(row)
-            raise BadInput(
-                f'{path}: "mask" must be the {width} bytes of numpy.packbits for n = {n}; row '
-                f"{number} has {told}"
-            )
-    packed = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(-1, width)
+    parts, start = [], 0
+    for chunk in column.chunks:  # of a dictionary, and indices into it
+        octets, places = chunk.dictionary.to_pylist(), chunk.indices.to_numpy(zero_copy_only=False)
+        fits = np.array([isinstance(row, bytes) and len(row) == width for row in octets], bool)
+        wrong = [-1] if chunk.null_count else np.flatnonzero(~fits).tolist()
+        for place in wrong:
+            at = np.flatnonzero(np.isnan(places) if place < 0 else places == place)
+            if len(at):
+                told = "None" if place < 0 else f"{len(octets[place])} bytes"
+                raise BadInput(
+                    f'{path}: "mask" must be the {width} bytes of numpy.packbits for n = {n}; row '
+                    f"{start + at[0]} has {told}"
+                )
+        whole = b"".join(
+            row if fit else bytes(width) for row, fit in zip(octets, fits, strict=True)
+        )
+        parts.append(np.frombuffer(whole, dtype=np.uint8).reshape(-1, width)[places])
+        start += len(chunk)
+    packed = np.concatenate(parts)
     if n % 8 and (packed[:, -1] & (0xFF >> n % 8)).any():
         raise BadInput(f'{path}: "mask" has bits beyond n = {n} features')
     return packed
