@@ -17,7 +17,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Long: runs that are killed, fail and meet a full disk; some four minutes.
+# Long: runs that are killed, lose workers and servers, meet a full disk; some five minutes.
 test-faults: $(STAMP)
 	INTERPLAY_FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
 

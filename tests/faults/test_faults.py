@@ -25,7 +25,7 @@ def _campaign(count: int, seed: int, way: str) -> None:
 
 @pytest.mark.timeout(900)
 def test_runs_that_are_struck_again_and_again() -> None:
-    _campaign(24, 1, "local")
+    _campaign(16, 1, "local")
 
 
 @pytest.mark.timeout(900)
@@ -45,7 +45,7 @@ def test_one_of_several_writers_is_killed(tmp_path: Path) -> None:
     """All evaluate the same masks into one store; those that live on are not disturbed."""
     rng = np.random.default_rng(3)
     masks = struck.masks()
-    for attempt in range(4):
+    for attempt in range(3):
         path = tmp_path / f"{attempt}.db"
         starts = []
         for number, after in enumerate([int(rng.integers(10_000)), None, int(rng.integers(6_000))]):
