@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 import interplay as ip
 from interplay.errors import BadInput, MissingExtra
+from interplay.files import MOST_TEXT, check_size
 
 if TYPE_CHECKING:
     from interplay.lenses.tabular import TableValueFunction
@@ -169,7 +170,10 @@ def _read(path: Path) -> Any:
     except ImportError as error:
         raise MissingExtra("pandas", "tabular") from error
     try:
+        check_size(path, path.stat().st_size, MOST_TEXT)
         return pd.read_csv(path)
+    except BadInput:
+        raise
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
