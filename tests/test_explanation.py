@@ -80,7 +80,10 @@ def test_runs_are_saved_as_json(explanation: ip.Explanation, tmp_path: Path) -> 
         ('{"format": "interplay.run", "version": 99}', r"version 99.*Install a newer"),
         ('{"format": "interplay.run", "version": 4}', r"is damaged: no entry 'targets'"),
         ('{"format": "interplay.run", "version": 4, "targets": []}', r"damaged: it has no targets"),
-        ('{"format": "interplay.run", "version": 4, "targets": [1]}', "damaged: no entry 'created'"),
+        (
+            '{"format": "interplay.run", "version": 4, "targets": [1]}',
+            "damaged: no entry 'created'",
+        ),
     ],
 )
 def test_a_damaged_run_file_is_named(tmp_path: Path, text: str | None, message: str) -> None:
