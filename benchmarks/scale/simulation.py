@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.ground.row import Row
 from benchmarks.inputs import server
-from benchmarks.scale.simulated_ray import Machines, Past, simulated
+from benchmarks.scale.simulated_ray import Machines, simulated
 from benchmarks.table import markdown
 from interplay.evaluate import RayExecutor, evaluate
 from interplay.evaluate.ray_executor import AHEAD
@@ -35,35 +35,69 @@ DRIVER = {"driver_chunk": 2e-3, "driver_mask": 5e-5}
 
 @dataclass(frozen=True)
 class Case:
-    """A large run: how many masks, on which machines, in chunks of which sizes."""
+    """A large run: how many masks, on which machines, in chunks of which sizes.
+
+    ``others`` are other machines for it, by name, with the first size of chunks.
+    """
 
     name: str
     masks: int
     machines: Machines
     chunks: tuple[int, ...]
     ahead: tuple[int, ...] = (1, 2, 4, 8)
+    others: tuple[tuple[str, Machines], ...] = ()
+
+    def variants(self) -> list[tuple[str, int, int, Machines]]:
+        """The name, chunks, number in flight for each worker, and machines of each."""
+        ours = [("", chunk, ahead, self.machines) for chunk in self.chunks for ahead in self.ahead]
+        return [*ours, *((name, self.chunks[0], AHEAD, other) for name, other in self.others)]
 
 
-SCORING = Case(
-    "a 70B model, 16 workers of 4 GPUs, 100,000 masks of .05 s",
-    100_000,
-    Machines(
-        16, 0.05, call=0.02, spread=0.2, slow=0.01, slower=5, load=180, lives=100 * HOUR, way=0.01,
-        **DRIVER,
-    ),
-    (8, 64),
+_SCORING = Machines(
+    16, 0.05, call=0.02, spread=0.2, slow=0.01, slower=5, load=180, lives=100 * HOUR, way=0.01,
+    **DRIVER,
 )  # fmt: skip
-RETRAINS = Case(
-    "ResNet-9, 64 workers of one GPU, 300,000 retrains of 15 s",
-    300_000,
-    Machines(
-        64, 15.0, spread=0.1, slow=0.01, slower=3, load=60, lives=200 * HOUR, notice=30, way=0.01,
-        **DRIVER,
-    ),
-    (8, 32),
-    (1, 2, 4),
+_RETRAINS = Machines(
+    64, 15.0, spread=0.1, slow=0.01, slower=3, load=60, lives=200 * HOUR, notice=30, way=0.01,
+    **DRIVER,
 )  # fmt: skip
-CASES = (SCORING, RETRAINS)
+_FAST = Machines(64, 0.01, spread=0.2, way=0.01, **DRIVER)
+CASES = (
+    Case(
+        "a 70B model, 16 workers of 4 GPUs, 100,000 masks of .05 s",
+        100_000,
+        _SCORING,
+        (8, 64),
+        others=(
+            ("five times as slow", replace(_SCORING, evaluation=0.25)),
+            ("twice as fast", replace(_SCORING, evaluation=0.025)),
+        ),
+    ),
+    Case(
+        "ResNet-9, 64 workers of one GPU, 300,000 retrains of 15 s",
+        300_000,
+        _RETRAINS,
+        (8, 32),
+        (1, 2, 4),
+        (
+            ("a worker lives 10 h, not 200", replace(_RETRAINS, lives=10 * HOUR)),
+            ("a worker lives 50 h", replace(_RETRAINS, lives=50 * HOUR)),
+            ("retrains of 5 s", replace(_RETRAINS, evaluation=5.0)),
+            ("retrains of 60 s", replace(_RETRAINS, evaluation=60.0)),
+        ),
+    ),
+    Case(
+        "64 workers, 400,000 evaluations of 10 ms",
+        400_000,
+        _FAST,
+        (64,),
+        (AHEAD,),
+        (
+            ("256 workers", replace(_FAST, workers=256)),
+            ("1,024 workers", replace(_FAST, workers=1024)),
+        ),
+    ),
+)
 
 
 def rows(quick: bool) -> list[Row]:
@@ -71,15 +105,10 @@ def rows(quick: bool) -> list[Row]:
     share = 20 if quick else 1
     found = [_checked_ray(quick), _checked_server(quick)]
     for case in CASES:
-        found += [
-            _row(case, chunk, ahead, masks(case.masks // share))
-            for chunk in case.chunks
-            for ahead in case.ahead
-        ]
-        print(f"simulation: {case.name}", flush=True)
-    found += _failures(masks(RETRAINS.masks // share))
-    found += _workers(masks(400_000 // share))
-    return found + _server(100_000 // share)
+        some = masks(case.masks // share)
+        found.append(_row(case, [_line(case, *each, some) for each in case.variants()]))
+        print(f"simulation: {found[-1].what}: {found[-1].measured}", flush=True)
+    return [*found, _server(100_000 // share)]
 
 
 def masks(m: int) -> BoolArray:
@@ -88,70 +117,38 @@ def masks(m: int) -> BoolArray:
     return np.unpackbits(numbers.view(np.uint8).reshape(m, 4), axis=1).view(np.bool_)
 
 
-def _row(case: Case, chunk: int, ahead: int, some: BoolArray, name: str = "") -> Row:
-    past = simulated(case.machines, some, batch=chunk, ahead=ahead, seed=SEED)
-    what = f"{name or case.name}: chunks of {chunk}, {ahead} in flight for each worker"
-    figures = detail(name or case.name, past, chunk, ahead)
-    return Row(what, "(reported)", told(past), True, figures)
-
-
-def told(past: Past) -> str:
-    """Return what happened in words."""
-    return (
-        f"{_hours(past.whole)}; workers {past.share('busy'):.1%} busy, "
-        f"{past.share('loading'):.1%} loading, {past.share('waiting'):.2%} waiting for chunks, "
-        f"{past.share('tail'):.2%} idle at the end, {past.share('wasted'):.2%} lost with "
-        f"{past.deaths} workers; driver {past.driver / past.whole:.1%} busy"
+def _row(case: Case, lines: list[dict[str, Any]]) -> Row:
+    """Return the row of a case: its first variant with as many in flight as there are."""
+    first = next(line for line in lines if line["in flight"] == AHEAD)
+    told = (
+        f"{_hours(first['seconds'])} in chunks of {first['chunk']}: workers {first['busy']:.1%} "
+        f"busy, {first['loading']:.1%} loading, {first['waiting']:.2%} waiting for chunks, "
+        f"{first['tail']:.2%} idle at the end, {first['wasted']:.2%} lost with {first['deaths']} "
+        f"workers; driver {first['driver']:.1%} busy"
     )
+    return Row(f"simulated: {case.name}", "(reported)", told, True, {"workers": lines})
 
 
-def detail(run: str, past: Past, chunk: int, ahead: int) -> dict[str, Any]:
-    """Return the figures."""
+def _line(
+    case: Case, name: str, chunk: int, ahead: int, machines: Machines, some: BoolArray
+) -> Any:
+    """Return the figures of one variant of a case."""
+    past = simulated(machines, some, batch=chunk, ahead=ahead, seed=SEED)
     parts = ("busy", "loading", "waiting", "tail", "wasted", "dead")
-    often = sum(past.queue.values())
     return {
-        "run": run,
-        "workers": past.workers,
+        "run": name or case.name,
         "chunk": chunk,
         "in flight": ahead,
         "seconds": past.whole,
         **{part: past.share(part) for part in parts},
         "driver": past.driver / past.whole,
         "deaths": past.deaths,
-        "chunks there when one arrives": sum(k * n for k, n in past.queue.items()) / often,
+        "queue": sum(k * n for k, n in past.queue.items()) / sum(past.queue.values()),
     }
 
 
 def _hours(seconds: float) -> str:
     return f"{seconds / HOUR:.2f} h" if seconds > 2 * HOUR else f"{seconds / 60:.1f} min"
-
-
-def _failures(some: BoolArray) -> list[Row]:
-    """The retrains, where workers are lost more or less often."""
-    return [
-        _row(
-            replace(RETRAINS, machines=replace(RETRAINS.machines, lives=hours * HOUR)),
-            8,
-            AHEAD,
-            some,
-            f"the same where a worker lives {hours} h",
-        )
-        for hours in (10, 50)
-    ]
-
-
-def _workers(some: BoolArray) -> list[Row]:
-    """How many workers one driver keeps busy, of a fast model."""
-    return [
-        _row(
-            Case("", len(some), Machines(workers, 0.01, spread=0.2, way=0.01, **DRIVER), (64,)),
-            64,
-            AHEAD,
-            some,
-            f"{workers} workers, evaluations of 10 ms",
-        )
-        for workers in (64, 256, 1024)
-    ]
 
 
 # --- a server -----------------------------------------------------------------------------------
@@ -192,30 +189,36 @@ def paced(
     return now
 
 
-def _server(requests: int) -> list[Row]:
-    limit, found = 10_000.0, []
+def _server(requests: int) -> Row:
+    """An API whose limit is 10,000 requests per minute."""
+    limit, lines = 10_000.0, []
     for latency, concurrency, rounds in (
-        (0.5, 32, 32),
-        (0.5, 128, 32),
-        (2.0, 32, 32),
-        (2.0, 128, 32),
         (2.0, 512, 32),
         (2.0, 512, 4),
         (2.0, 512, 1),
+        (2.0, 128, 32),
+        (2.0, 32, 32),
+        (0.5, 128, 32),
+        (0.5, 32, 32),
     ):
         seconds = paced(requests, concurrency, latency, per_minute=limit, spread=0.5, rounds=rounds)
-        found.append(
-            Row(
-                f"an API with a limit of {limit:,.0f} requests per minute, {requests:,} of them, "
-                f"answers after {latency:g} s: {concurrency} at once, batches of "
-                f"{rounds * concurrency:,}",
-                "(reported)",
-                f"{seconds / 60:.1f} min, {60 * requests / seconds:,.0f} per minute",
-                True,
-                {"seconds": seconds, "latency": latency, "concurrency": concurrency},
-            )
+        lines.append(
+            {
+                "answers after": latency,
+                "at once": concurrency,
+                "batch": rounds * concurrency,
+                "seconds": seconds,
+                "per minute": 60 * requests / seconds,
+            }
         )
-    return found
+    return Row(
+        f"simulated: an API at {limit:,.0f} requests per minute, {requests:,} of them, answers "
+        f"after {lines[0]['answers after']:g} s, {lines[0]['at once']} at once",
+        "(reported)",
+        f"{_hours(lines[0]['seconds'])}, {lines[0]['per minute']:,.0f} per minute",
+        True,
+        {"server": lines},
+    )
 
 
 # --- against small real runs --------------------------------------------------------------------
@@ -286,9 +289,8 @@ def _compared(what: str, ideal: float, real: Sequence[float]) -> Row:
 
 
 def report(found: Sequence[Row]) -> str:
-    """Return the table of the simulated workers."""
-    lines = [row.detail for row in found if "in flight" in row.detail]
-    table = [
+    """Return the tables of all variants."""
+    workers = [
         [
             line["run"],
             line["chunk"],
@@ -296,18 +298,37 @@ def report(found: Sequence[Row]) -> str:
             _hours(line["seconds"]),
             *(f"{100 * line[part]:.2f} %" for part in ("busy", "loading", "waiting", "tail")),
             f"{100 * (line['wasted'] + line['dead']):.2f} % ({line['deaths']})",
-            f"{line['chunks there when one arrives']:.2f}",
+            f"{line['queue']:.2f}",
             f"{100 * line['driver']:.1f} %",
         ]
-        for line in lines
+        for row in found
+        for line in row.detail.get("workers", ())
     ]
-    header = [
-        *("run", "chunk", "in flight for each", "takes", "busy", "loading", "waiting", "tail"),
-        *("lost with workers", "queue at a worker", "driver busy"),
+    server = [
+        [
+            f"{line['answers after']:g} s",
+            line["at once"],
+            f"{line['batch']:,}",
+            _hours(line["seconds"]),
+            f"{line['per minute']:,.0f}",
+        ]
+        for row in found
+        for line in row.detail.get("server", ())
     ]
-    return (
-        "## Simulated workers\n\nShares are of the time of all workers. Waiting: without a chunk "
-        "while some were left; tail: when none were. Queue: the chunks that a worker has when "
-        "another arrives. One chunk in a hundred takes five times as long (70B model), or three "
-        "times (retrains).\n\n" + markdown(header, table)
+    return "\n\n".join(
+        [
+            "## Simulated workers",
+            "Shares are of the time of all workers. Waiting: without a chunk while some were left; "
+            "tail: when none were. Queue: the chunks that a worker has when another arrives. One "
+            "chunk in a hundred takes five times as long (70B model), or three times (retrains).",
+            markdown(
+                [
+                    *("run", "chunk", "in flight for each", "takes", "busy", "loading", "waiting"),
+                    *("tail", "lost with workers", "queue", "driver busy"),
+                ],
+                workers,
+            ),
+            "## A simulated API",
+            markdown(["answers after", "at once", "batch", "takes", "per minute"], server),
+        ]
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from benchmarks.scale.simulated_ray import Machines, simulated
-from benchmarks.scale.simulation import RETRAINS, masks, paced, report, told
-from benchmarks.scale.simulation import _row as row
+from benchmarks.scale.simulation import Case, _line, _row, _server, masks, paced, report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,11 +89,16 @@ def test_requests_at_their_pace() -> None:
     assert paced(10_240, 32, 0.5, spread=0.5) > 1.01 * paced(10_240, 32, 0.5)
 
 
-def test_the_table_of_the_page() -> None:
-    case = replace(RETRAINS, machines=replace(RETRAINS.machines, workers=4))
-    line = row(case, 8, 2, masks(400))
-    assert "lost with 0 workers" in line.measured
-    page = report([line])
-    assert page.count("|") == 11 * 3 + 3
-    assert " | 8 | 2 | " in page
-    assert told(simulated(Machines(1, 1.0, way=0.0), masks(8), batch=8)).startswith("0.1 min; ")
+def test_the_tables_of_the_page() -> None:
+    case = Case("small", 400, Machines(4, 1.0, load=5), (8, 20), (1, 2), (("x", Machines(2, 1.0)),))
+    lines = [_line(case, *variant, masks(400)) for variant in case.variants()]
+    row = _row(case, lines)
+    assert row.what == "simulated: small"
+    assert row.measured.startswith("1.8 min in chunks of 8: workers 91.7% busy, 4.6% loading")
+    assert row.measured.endswith("lost with 0 workers; driver 0.0% busy")
+    page = report([row, _server(2_000)])
+    assert [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| small")] == [
+        ["| small", str(chunk), str(ahead)] for chunk in (8, 20) for ahead in (1, 2)
+    ]
+    assert "| x | 8 | 2 | 3.3 min | " in page
+    assert "| 2 s | 512 | 16,384 | " in page
