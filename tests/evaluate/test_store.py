@@ -1025,3 +1025,12 @@ def test_the_file_stays_small(path: Path) -> None:
             store.put("f", rows, rows.sum(1))
         assert store.get("f", masks).found.all()
     assert path.stat().st_size < 200 * len(masks)
+
+
+def test_names_with_halves_of_characters_are_listed(tmp_path: Path) -> None:
+    identity = Identity(features=("a\ud800", "b"), subject={"name": "\udc00", "seen": float("nan")})
+    with Store(tmp_path / "runs.db") as store:
+        masks = np.array([[True, False]])
+        store.put("f", masks, np.array([[1.0]]), identity=identity)
+        (function,) = store.functions()
+    assert function.identity.features == ["a\N{REPLACEMENT CHARACTER}", "b"]
