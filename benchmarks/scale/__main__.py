@@ -13,7 +13,15 @@ from benchmarks.sections import Page, main
 
 PAGE = Page(
     package="benchmarks.scale",
-    sections={"ray": 1, "constants": 1, "simulation": 1, "faults": 1, "malformed": 1, "soak": 1},
+    sections={
+        "ray": 1,
+        "constants": 1,
+        "simulation": 1,
+        "faults": 1,
+        "malformed": 1,
+        "memory": 1,
+        "soak": 1,
+    },
     title="Scale and trust: many workers, faults, long runs",
     intro="""Sections can be run alone (`python -m benchmarks.scale soak --minutes 60`); `--quick`
 runs small versions and writes nothing, `--report` writes this page from `scale.json`, which holds
