@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from benchmarks.browser import MISSING, chromium, launched
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 REPOSITORY = Path(__file__).parent.parent.parent
 AXE = REPOSITORY / ".browser" / "node_modules" / "axe-core" / "axe.min.js"
-BINARIES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
-
-
-def chromium() -> Path | None:
-    """The browser that is there, or None."""
-    named = os.environ.get("INTERPLAY_CHROMIUM")
-    found = [named] if named else [path for name in BINARIES if (path := shutil.which(name))]
-    return Path(found[0]) if found and Path(found[0]).exists() else None
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; tests skip without it, or fail if INTERPLAY_REQUIRE_BROWSER=1."""
-    binary = chromium()
-    if binary is None:
-        reason = "no browser: install chromium, or set INTERPLAY_CHROMIUM to its path"
+    if chromium() is None:
         if os.environ.get("INTERPLAY_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    root = hasattr(os, "geteuid") and os.geteuid() == 0  # chromium refuses its sandbox to root
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox"] if root else []
-        made = playwright.chromium.launch(executable_path=binary, args=options)
-        yield made
-        made.close()
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with launched() as started:
+        yield started
 
 
 class Watched:

@@ -100,6 +100,17 @@ def used(watched: Watched) -> None:
     harmless(watched)
 
 
+def test_what_is_executed_would_be_seen(opened: Opened, tmp_path: Path) -> None:
+    """The same policy and no escaping: the flag that the other tests read is then set."""
+    path = tmp_path / "open.html"
+    policy = "default-src 'none'; script-src 'unsafe-inline'"
+    head = f"<meta http-equiv='Content-Security-Policy' content=\"{policy}\">"
+    path.write_text(f"<!doctype html>{head}<p>{ALL}</p>{PAYLOADS['script']}", encoding="utf-8")
+    watched = opened(path)
+    assert watched.page.evaluate("window.executed") > 1
+    assert watched.page.evaluate(INJECTED) != []
+
+
 Written = Callable[[str], Path]
 
 
