@@ -39,7 +39,9 @@ _OPENS: Final = b"[{"
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def load_json(path: Path, unreadable: str = "cannot be read as JSON") -> Any:
+def load_json(
+    path: Path, unreadable: str = "cannot be read as JSON", *, halves: bool = False
+) -> Any:
     """Return the JSON that a file holds.
 
     Parameters
@@ -47,6 +49,8 @@ def load_json(path: Path, unreadable: str = "cannot be read as JSON") -> Any:
     path
     unreadable
         what the message says of a file that is not such JSON.
+    halves
+        see :func:`parse_json`.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def load_json(path: Path, unreadable: str = "cannot be read as JSON") -> Any:
     """
     payload = read_octets(path, MOST_BYTES)
     try:
-        return parse_json(payload)
+        return parse_json(payload, halves=halves)
     except ValueError as error:
         raise BadInput(f"{path} {unreadable}: {error}") from error
 
@@ -90,7 +94,7 @@ def parse_line(line: str, where: str, example: str = "") -> Any:
         raise BadInput(f"{where} is not JSON: {error}{example}") from error
 
 
-def parse_json(content: bytes | str, *, strict: bool = True) -> Any:
+def parse_json(content: bytes | str, *, strict: bool = True, halves: bool = False) -> Any:
     """Return what a JSON text says.
 
     Parameters
@@ -101,6 +105,9 @@ def parse_json(content: bytes | str, *, strict: bool = True) -> Any:
         whether to refuse, too, what other programs write and JSON does not allow: NaN and
         infinities, keys that come twice (the last is taken), and halves of characters (U+FFFD
         stands for them).
+    halves
+        whether halves of characters (lone surrogates) are let be: where names must come back as
+        they were given.
 
     Raises
     ------
@@ -130,7 +137,7 @@ def parse_json(content: bytes | str, *, strict: bool = True) -> Any:
         found = (_STRICT if strict else _LENIENT).decode(text)
     except RecursionError as error:  # there was little room to begin with
         raise ValueError("lists and objects are nested too deep to be read here") from error
-    if _SURROGATE.search(octets):
+    if not halves and _SURROGATE.search(octets):
         whole = _whole(found)
         if strict and whole != found:
             raise ValueError("a text in it holds half of a character (a lone surrogate)")

@@ -68,6 +68,9 @@ def from_dict(data: Any, source: str) -> Contents:
         raise damaged(source, error) from error
 
 
+_UNREADABLE = "is not a readable spectrum"
+
+
 def save(path: str | os.PathLike[str], contents: Contents) -> None:
     """Write a ``.json`` or ``.npz`` file, whole or not at all."""
     path = Path(path)
@@ -92,9 +95,11 @@ def load(path: str | os.PathLike[str]) -> Contents:
     path = Path(path)
     try:
         if _suffix(path) == ".json":
-            return from_dict(load_json(path, "is not a readable spectrum"), str(path))
+            return from_dict(load_json(path, _UNREADABLE, halves=True), str(path))
         with open_arrays(path) as arrays:
-            n, features = _read_header(parse_json(arrays["header"].tobytes()), str(path))
+            n, features = _read_header(
+                parse_json(arrays["header"].tobytes(), halves=True), str(path)
+            )
             errors = arrays.get("standard_errors")
             return Contents(arrays["packed"], arrays["coefficients"], n, features, errors)
     except BadInput:
