@@ -89,7 +89,7 @@ def test_the_report_tells_of_the_flip(folder: Path, tmp_path: Path, quick) -> No
     assert targets == ["prob:positive", "margin:positive|negative"], (
         "the one that was flipped first"
     )
-    assert "Made by <code>interplay " in text
+    assert "Made by <code>interplay" in text
     assert ip.load(saved).actions == (), "the run's file stays as it is"
 
     again = quick("flip", str(saved), "--report", str(page))
