@@ -141,7 +141,7 @@ def written(run: Explanation, path: Path) -> list[float]:
 
 def page(folder: Path) -> str:
     sizes, interactions = [], []
-    first = None
+    first, before = None, os.getloadavg()[0]
     with launched() as browser:
         for words, terms in SIZES:
             run, path = run_of(words, terms), folder / f"{words}-{terms}.html"
@@ -179,7 +179,8 @@ def page(folder: Path) -> str:
             "# The report of a large run",
             "",
             f"Written by `python -m benchmarks.report`. {machine(threads=threads)} Chromium "
-            f"{version}, without a window, {WIDTH} pixels wide.",
+            f"{version}, without a window, {WIDTH} pixels wide. Load before and after, of all that "
+            f"ran on the machine: {before:.1f} and {os.getloadavg()[0]:.1f}.",
             "",
             "Runs made by hand: a text, a series of half single words, a third pairs, the rest "
             f"triples, with standard errors and {COUNT} draws of its coefficients. Medians of "
