@@ -13,7 +13,7 @@ import pytest
 from run_summaries import callable_summary, text_summary
 
 from interplay.errors import BadInput
-from interplay.report import html
+from interplay.report import html, pages
 
 VOID = ["meta", "br", "hr", "img", "input", "link", "col", "rect", "line", "circle"]
 HOSTILE = '<script>alert("x")</script>'
@@ -112,7 +112,7 @@ def test_effects_show_in_more_than_colour(short_run: dict[str, Any]) -> None:
     best = max(range(len(effects)), key=lambda i: effects[i])
     word = re.search(rf'<span class="w u\d"[^>]*data-i="{best}" title="\+[\d.]+"', document)
     assert word, "a class that underlines, and the value as a title"
-    css = (html.TEMPLATES / "report.css").read_text("utf-8")
+    css = (pages.TEMPLATES / "report.css").read_text("utf-8")
     assert "underline solid" in css
     assert "underline dotted" in css
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interplay.errors import BadInput
-from interplay.report import html
+from interplay.report import html, pages
 from interplay.report.axis import Axis
 from interplay.report.numbers import Scale, count, duration, elide, percent
 from interplay.report.reading import Reading
@@ -27,7 +27,6 @@ PAGE_TERMS = 30
 """Strongest terms on the page of an input; its run has them all."""
 
 VERDICTS = ("trust", "trust in part", "do not trust")
-ICONS = {"trust": "✓", "trust in part": "◐", "do not trust": "✕"}
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ class Overview:
     def trust(self) -> list[tuple[str, str, int]]:
         """Icon, verdict and how many explanations have it; those that occur."""
         counted = Counter(entry.verdict for entry, _ in self.runs)
-        return [(ICONS[word], word, counted[word]) for word in VERDICTS if counted[word]]
+        return [(pages.ICONS[word], word, counted[word]) for word in VERDICTS if counted[word]]
 
     @property
     def title(self) -> str:
@@ -329,20 +328,16 @@ def render(content: Mapping[str, Any]) -> str:
         where ``content`` is not that.
     """
     overview = Overview(content)
-    return (
-        html._environment()
-        .get_template("collection.html")
-        .render(
-            all=overview,
-            strip=Strip,
-            listed=LISTED,
-            page_terms=PAGE_TERMS,
-            percent=percent,
-            report_css=html.style(),
-            report_js=html.script(),
-            css=html._source("collection.css"),
-            js=html._source("collection.js"),
-        )
+    return pages.template("collection.html").render(
+        all=overview,
+        strip=Strip,
+        listed=LISTED,
+        page_terms=PAGE_TERMS,
+        percent=percent,
+        report_css=html.style(),
+        report_js=html.script(),
+        css=pages.source("collection.css"),
+        js=pages.source("collection.js"),
     )
 
 
@@ -354,16 +349,7 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
     BadInput
         where ``content`` is not a collection, or ``path`` cannot be written.
     """
-    path = Path(path)
-    document = render(content)
-    try:
-        path.write_text(document, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise BadInput(
-            f"the report cannot be written to {path}: {error.strerror or error}; "
-            "name a file in a folder that exists"
-        ) from error
-    return path
+    return pages.write(render(content), path)
 
 
 class Strip(Axis):

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.errors import BadInput
-from interplay.report import html
+from interplay.report import html, pages
 from interplay.report.axis import Axis
 from interplay.report.comparison_reading import Line, Overview
 from interplay.report.numbers import elide
@@ -34,7 +33,7 @@ def render(content: Mapping[str, Any]) -> str:
         where ``content`` is not that.
     """
     overview = Overview(content)
-    page = html._environment().get_template("comparison_page.html")
+    page = pages.template("comparison_page.html")
     return page.render(all=overview, body=_body(overview))
 
 
@@ -51,16 +50,7 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
     BadInput
         where ``content`` is not a comparison, or ``path`` cannot be written.
     """
-    path = Path(path)
-    document = render(content)
-    try:
-        path.write_text(document, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise BadInput(
-            f"the report cannot be written to {path}: {error.strerror or error}; "
-            "name a file in a folder that exists"
-        ) from error
-    return path
+    return pages.write(render(content), path)
 
 
 def _axis(lines: Sequence[Line]) -> Axis:
@@ -75,15 +65,13 @@ def _body(overview: Overview) -> Markup:
     from markupsafe import Markup
 
     return Markup(
-        html._environment()
-        .get_template("comparison.html")
-        .render(
+        pages.template("comparison.html").render(
             all=overview,
             axis_of=_axis,
             listed=LISTED,
             levels=LEVELS,
             elide=elide,
             css=html.style("comparison.css"),
-            js=html._source("comparison.js"),
+            js=pages.source("comparison.js"),
         )
     )

@@ -10,17 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.errors import BadInput
+from interplay.report import pages
 from interplay.report.axis import Axis
 from interplay.report.numbers import percent
 from interplay.report.page_data import answers, page_data
 from interplay.report.reading import LEVELS, Reading, Row
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
     from markupsafe import Markup
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 SUBJECTS = {
     "text": "subject_text.html",
@@ -65,7 +62,7 @@ def render(summary: Mapping[str, Any]) -> str:
     run = Reading(summary)
     verdict = summary["trust"]["verdict"]
     body = _report(summary, shared=True, what_if=True)
-    return _template("page.html").render(run=run, verdict=verdict, body=body)
+    return pages.template("page.html").render(run=run, verdict=verdict, body=body)
 
 
 def fragment(summary: Mapping[str, Any], *, shared: bool = True, what_if: bool = True) -> str:
@@ -93,16 +90,7 @@ def write(summary: Mapping[str, Any], path: str | Path) -> Path:
     BadInput
         where ``summary`` is not the summary of a run, or ``path`` cannot be written
     """
-    path = Path(path)
-    document = render(summary)
-    try:
-        path.write_text(document, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise BadInput(
-            f"the report cannot be written to {path}: {error.strerror or error}; "
-            "name a file in a folder that exists"
-        ) from error
-    return path
+    return pages.write(render(summary), path)
 
 
 def _axis(rows: list[Row]) -> Axis:
@@ -150,11 +138,12 @@ def _report(summary: Mapping[str, Any], *, shared: bool, what_if: bool) -> Marku
 
     runs = Reading.each(summary)
     shown = runs[:TARGETS]
+    asked = [(run, what_if and answers(run)) for run in shown]
     return Markup(
-        _template("report.html").render(
+        pages.template("report.html").render(
             runs=shown,
-            bodies=[_target(run, what_if=what_if and answers(run)) for run in shown],
-            data=[page_data(run, what_if=what_if and answers(run)) for run in shown],
+            bodies=[_target(run, what_if=one) for run, one in asked],
+            data=[page_data(run, what_if=one) for run, one in asked],
             left_out=len(runs) - len(shown),
             inherited=_inherited(runs[0]),
             shared=shared,
@@ -183,7 +172,7 @@ def _target(run: Reading, *, what_if: bool) -> Markup:
     from markupsafe import Markup
 
     return Markup(
-        _template("target.html").render(
+        pages.template("target.html").render(
             run=run,
             what_if=what_if,
             residual=_residual(run),
@@ -203,7 +192,7 @@ def style(*more: str) -> Markup:
     """Return the style sheet of a report, with that of other templates behind it."""
     from markupsafe import Markup
 
-    css = "\n".join(map(_source, ("report.css", "actions.css", *more)))
+    css = "\n".join(map(pages.source, ("report.css", "actions.css", *more)))
     # a rem is what the page around the report says it is: ours are of 16 pixels
     return Markup(re.sub(r"([\d.]+)rem\b", lambda size: f"{16 * float(size[1]):g}px", css))
 
@@ -213,28 +202,4 @@ def script() -> Markup:
     """Return the script of a report: a function that opens the first one that is not open yet."""
     from markupsafe import Markup
 
-    return Markup("\n").join((Markup("(() => {"), *map(_source, SCRIPTS), Markup("})();")))
-
-
-def _template(name: str) -> Template:
-    return _environment().get_template(name)
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _source(name: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    return Markup("\n").join((Markup("(() => {"), *map(pages.source, SCRIPTS), Markup("})();")))

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from interplay.report import html
+from interplay.report import html, pages
 from interplay.report.numbers import count
 from interplay.view.protect import REPORT, policy
 from interplay.view.told import shown
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
-ICONS: Final = {"trust": "✓", "trust in part": "◐", "do not trust": "✕"}
-
 
 def page(name: str, *, status: int = 200, **shown: Any) -> Response:
     """Return the answer that a template makes, with a policy that allows its own script alone."""
     from starlette.responses import Response
 
     nonce = secrets.token_urlsafe(18)
-    text = (
-        _environment()
-        .get_template(name)
-        .render(nonce=nonce, report_css=html.style(), css=_source("view.css"), icons=ICONS, **shown)
-    )
+    css = pages.source("view.css", TEMPLATES)
+    template = _environment().get_template(name)
+    text = template.render(nonce=nonce, report_css=html.style(), css=css, **shown)
     return Response(
         encoded(text),
         status_code=status,
@@ -63,7 +59,7 @@ def error(status: int, message: str, as_json: bool = False) -> Response:
 
 def script(name: str) -> Markup:
     """Return a script of the templates."""
-    return _source(name)
+    return pages.source(name, TEMPLATES)
 
 
 def encoded(text: str) -> bytes:
@@ -73,23 +69,7 @@ def encoded(text: str) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = pages.environment(TEMPLATES)
     made.globals.update(script=script, count=count)
     made.filters["shown"] = shown
     return made
-
-
-@cache
-def _source(name: str) -> Markup:
-    from markupsafe import Markup
-
-    # Markup, or style and script would be escaped as if they were text
-    return Markup((TEMPLATES / name).read_text("utf-8"))

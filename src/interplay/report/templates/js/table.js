@@ -117,8 +117,7 @@ function table(run, subject) {
   run.watch(tell);
 
   function csv() {
-    // a cell that a spreadsheet would take for a formula begins with an apostrophe
-    const cell = (text) => `"${String(text).replace(/^(?=[=+\-@\t\r])/, "'").replaceAll('"', '""')}"`;
+    const cell = (text) => `"${text.replaceAll('"', '""')}"`;
     const lines = [["features", "names", "order", "value", "low", "high", "share"].join(",")];
     for (const term of found()) {
       const ends = term.half ? [term.value - term.half, term.value + term.half] : ["", ""];
