@@ -23,8 +23,8 @@ from benchmarks.browser import launched
 from benchmarks.table import machine, markdown, write
 from interplay.demo import long_review
 from interplay.explanation import Cost, Explanation, Finding, Sample
-from interplay.explanation.draws import COUNT, Draws
 from interplay.metrics import Estimate
+from interplay.surrogates.draws import COUNT, Draws
 from interplay.value_function import bare
 
 if TYPE_CHECKING:

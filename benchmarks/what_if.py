@@ -23,13 +23,13 @@ import numpy as np
 import interplay as ip
 from benchmarks.engine.data import game_values, masks_of, recording
 from benchmarks.table import machine, markdown, write
-from interplay.explanation.draws import COUNT, Draws
 from interplay.interactions import Z_90
 from interplay.masks import uniform
 from interplay.metrics import rank_correlation
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
 from interplay.surrogates import Surrogate
+from interplay.surrogates.draws import COUNT, Draws
 from interplay.value_function import BoolArray, FloatArray
 from interplay.walsh import parities
 

@@ -14,7 +14,6 @@ from interplay.errors import BadInput, unknown
 from interplay.explanation.acting import action_about
 from interplay.explanation.contents import contents
 from interplay.explanation.convergence import FRACTIONS, Fits, curve, with_convergence
-from interplay.explanation.draws import COUNT
 from interplay.explanation.finding import Finding
 from interplay.explanation.migrations import VERSION
 from interplay.explanation.provenance import Cost, Sample, digest_of, versions
@@ -24,6 +23,7 @@ from interplay.metrics import DatamodelingScore, Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SHOWN_TERMS, Surrogate
+from interplay.surrogates.draws import COUNT
 from interplay.value_function import FloatArray
 
 

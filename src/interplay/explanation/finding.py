@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from interplay.explanation.convergence import Point
-from interplay.explanation.draws import Draws
 from interplay.metrics import Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import Surrogate
+from interplay.surrogates.draws import Draws
 from interplay.value_function import FloatArray
 
 SHOWN_INTERACTIONS = 500

@@ -244,19 +244,21 @@ def _sets(told: Any, share: str) -> list[NamedSet]:
 
 
 def examples_drawing(
-    subject: Mapping[str, Any], found: Mapping[str, Any], names: Sequence[str]
+    subject: Mapping[str, Any],
+    found: Mapping[str, Any],
+    spectrum: Spectrum | None,
+    names: Sequence[str],
 ) -> ExamplesDrawing | None:
     """Return what is drawn of a training set; None where its parts do not fit together.
 
     A run's file may come from anywhere: what is not of the right form is not drawn.
     """
-    n, labels, stored = len(names), subject.get("labels"), found.get("spectrum")
+    n, labels = len(names), subject.get("labels")
     fits = isinstance(labels, Sequence) and not isinstance(labels, str) and len(labels) == n
-    if stored is None or labels is None or not fits:
+    if spectrum is None or labels is None or not fits:
         return None
     if not all(isinstance(one, str | None) for one in labels):
         return None
-    spectrum = Spectrum.from_dict(stored, source="the run")
     if spectrum.n != n:
         return None
     texts, sizes = _texts(subject.get("texts"), n), _whole(subject.get("sizes"), n)

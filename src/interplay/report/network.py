@@ -158,16 +158,15 @@ class NetworkDrawing:
         ]
 
 
-def network_drawing(subject: Mapping[str, Any], found: Mapping[str, Any]) -> NetworkDrawing | None:
+def network_drawing(subject: Mapping[str, Any], spectrum: Spectrum | None) -> NetworkDrawing | None:
     """Return what is drawn of a network; None where the subject does not say where parts are."""
-    parts, stored = subject.get("parts"), found.get("spectrum")
-    if not isinstance(parts, Sequence) or isinstance(parts, str) or not parts or stored is None:
+    parts = subject.get("parts")
+    if not isinstance(parts, Sequence) or isinstance(parts, str) or not parts or spectrum is None:
         return None
     for part in parts:
         fits = isinstance(part, Sequence) and len(part) == 3 and part[0] in KINDS
         if not fits or not all(isinstance(one, int) and one >= -1 for one in part[1:]):
             return None
-    spectrum = Spectrum.from_dict(stored, source="the run")
     if spectrum.n != len(parts):
         return None
     layers = sorted({part[1] for part in parts})

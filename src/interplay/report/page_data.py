@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,16 +74,13 @@ def _what_if(run: Reading) -> dict[str, Any]:
 
 def _draws(run: Reading, constant: int | None, order: list[int]) -> dict[str, Any] | None:
     """The run's draws with the constant first, then the terms as the page lists them."""
-    steps, scale = run.draws
-    if steps is None:
+    draws = run.draws
+    if draws is None:
         return None
-    first = np.zeros((len(steps), 1), np.int8) if constant is None else steps[:, [constant]]
-    ordered = np.ascontiguousarray(np.concatenate([first, steps[:, order]], axis=1))
-    return {
-        "count": len(steps),
-        "scale": scale,
-        "data": base64.b64encode(ordered.tobytes()).decode(),
-    }
+    steps = draws.steps
+    first = np.zeros((draws.count, 1), np.int8) if constant is None else steps[:, [constant]]
+    ordered = np.concatenate([first, steps[:, order]], axis=1)
+    return replace(draws, data=ordered.tobytes()).to_dict()
 
 
 def _rounded(number: float | None) -> float | None:

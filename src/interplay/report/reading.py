@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 from collections import Counter
@@ -10,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.report.action import Action, Unread
@@ -22,6 +18,7 @@ from interplay.report.examples import ExamplesDrawing, examples_drawing
 from interplay.report.network import NetworkDrawing, network_drawing
 from interplay.report.numbers import Scale, count, duration, elide, percent
 from interplay.spectrum import Spectrum
+from interplay.surrogates.draws import Draws
 from interplay.value_function import bare
 
 FORMAT = "interplay.run"
@@ -184,14 +181,14 @@ class Reading:
         """What is drawn of a network, with how its parts act; None for every other subject."""
         if self.subject.get("kind") != "components":
             return None
-        return network_drawing(self.subject, self.found)
+        return network_drawing(self.subject, self.spectrum)
 
     @cached_property
     def examples(self) -> ExamplesDrawing | None:
         """What is drawn of a training set, with its pairs; None for every other subject."""
         if self.subject.get("kind") != "training_data":
             return None
-        return examples_drawing(self.subject, self.found, self.features)
+        return examples_drawing(self.subject, self.found, self.spectrum, self.features)
 
     @property
     def noun(self) -> str:
@@ -349,17 +346,16 @@ class Reading:
         stored = self.found.get("spectrum")
         return Spectrum.from_dict(stored, source="the run") if stored else None
 
-    @property
-    def draws(self) -> tuple[NDArray[np.int8] | None, float]:
-        """Deviations of the coefficients, ``(count, t)``, and the step of their standard errors.
-
-        See :mod:`interplay.explanation`; None where the run has none.
-        """
+    @cached_property
+    def draws(self) -> Draws | None:
+        """Joint draws of the coefficients of the series; None where the run has none."""
         stored = self.found.get("draws")
         if not stored or self.spectrum is None:
-            return None, 1.0
-        steps = np.frombuffer(base64.b64decode(stored["data"]), np.int8)
-        return steps.reshape(int(stored["count"]), len(self.spectrum)), float(stored["scale"])
+            return None
+        try:
+            return Draws.from_dict(stored, self.spectrum)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"the run is damaged: {error}; run the explanation again") from error
 
     @property
     def residual(self) -> float | None:

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interplay as ip
-from interplay.explanation.draws import COUNT, MOST_ROWS, Draws
 from interplay.metrics import Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
+from interplay.surrogates.draws import COUNT, MOST_ROWS, Draws
 from interplay.walsh import parities
 
 

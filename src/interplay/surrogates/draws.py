@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from interplay.metrics import Estimate
@@ -126,11 +127,16 @@ class Draws:
         steps = np.clip(np.rint(told / SCALE), -127, 127) * (errors > 0)
         return cls(COUNT, steps.astype(np.int8).tobytes())
 
+    @property
+    def steps(self) -> NDArray[np.int8]:
+        """Return how far each coefficient is off in each draw, int8 ``(count, t)``."""
+        return np.frombuffer(self.data, dtype=np.int8).reshape(self.count, -1)
+
     def coefficients(self, spectrum: Spectrum) -> FloatArray:
         """Return the draws of the coefficients of their spectrum, float64 ``(count, t)``."""
-        steps = np.frombuffer(self.data, dtype=np.int8).reshape(self.count, len(spectrum))
         assert spectrum.standard_errors is not None
-        drawn: FloatArray = spectrum.coefficients + self.scale * steps * spectrum.standard_errors
+        errors = self.scale * self.steps * spectrum.standard_errors
+        drawn: FloatArray = spectrum.coefficients + errors
         return drawn
 
     def to_dict(self) -> dict[str, Any]:
