@@ -108,3 +108,11 @@ def test_the_report_is_one_file_and_shows_in_notebooks(
     path = explanation.report(tmp_path / "report.html")
     assert explanation.faithfulness.sentence.split(":")[0] in path.read_text("utf-8")
     assert "<" in explanation._repr_html_()
+
+
+def test_names_with_halves_of_characters_cannot_be_saved(tmp_path: Path) -> None:
+    names = ["whole", "half \ud800", "third"]
+    explanation = ip.explain(lambda masks: masks.sum(1), names, budget=8, store=None)
+    with pytest.raises(ip.BadInput, match=r"this run cannot be written: .*half of a character.*'"):
+        explanation.save(tmp_path / "run.json")
+    assert not list(tmp_path.iterdir())

@@ -145,6 +145,24 @@ def parse_json(content: bytes | str, *, strict: bool = True, halves: bool = Fals
     return found
 
 
+def json_octets(content: Any, what: str) -> bytes:
+    """Return JSON in UTF-8, numbers finite, which :func:`parse_json` reads.
+
+    Raises
+    ------
+    BadInput
+        a text in it holds half of a character; the message names ``what`` cannot be written.
+    """
+    try:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 20) : error.start]
+        raise BadInput(
+            f"{what} cannot be written: a text in it holds half of a character (a lone surrogate), "
+            f"after {near!r}; give features, targets and texts whole characters"
+        ) from error
+
+
 def _check_shape(octets: bytes) -> None:
     """Raise ValueError for what is too large, by its brackets and commas outside of strings."""
     if len(octets) > MOST_BYTES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from interplay.collection.aggregate import Aggregated, aggregate
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, restored
 from interplay.files import write_whole
-from interplay.json_text import load_json
+from interplay.json_text import json_octets, load_json
 from interplay.version import __version__
 
 FORMAT: Final = "interplay.runs"
@@ -180,8 +179,7 @@ class Explanations(Sequence[Explanation]):
         path = Path(path)
         if path.suffix != ".json":
             raise BadInput(f"runs are saved as .json; got {path}")
-        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-        write_whole(path, text.encode())
+        write_whole(path, json_octets(self.to_dict(), "these runs"))
         return path
 
     @classmethod

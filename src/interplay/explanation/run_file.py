@@ -9,7 +9,6 @@ docs/run_files.md describes both. Files of older versions are read as if they we
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,7 +24,7 @@ from interplay.explanation.migrations import (
     migrated_arrays,
 )
 from interplay.files import write_whole
-from interplay.json_text import load_json
+from interplay.json_text import json_octets, load_json
 from interplay.npz import DAMAGE, open_arrays
 from interplay.recording import Recording, read_recording
 from interplay.recording.archive import code_entries
@@ -69,9 +68,9 @@ def write_run(
         arrays |= {f"surrogate_{j}.{name}": array for name, array in surrogate.arrays().items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    text = json.dumps(summary, ensure_ascii=False, allow_nan=False)
+    octets = json_octets(summary, "this run")
     write_whole(path.with_suffix(".npz"), buffer.getvalue())
-    write_whole(path, text.encode())
+    write_whole(path, octets)
 
 
 def read_run(path: Path) -> dict[str, Any]:
