@@ -32,7 +32,9 @@ function pictures(run, subject) {
 
   function network(panel) {
     const { nodes, terms } = strongestAmongFew();
-    const [R, WIDTH, HEIGHT] = [170, 660, 660];
+    const [R, WIDTH] = [170, 660];
+    // room above and below for the longest name, which may stand upright there
+    const HEIGHT = 2 * (R + 24 + 7 * Math.max(0, ...nodes.map((i) => label(i, 20).length)));
     const angle = new Map(nodes.map((i, k) => [i, (2 * Math.PI * (k + 0.5)) / nodes.length - Math.PI / 2]));
     const at = (i, r = R) => [WIDTH / 2 + r * Math.cos(angle.get(i)), HEIGHT / 2 + r * Math.sin(angle.get(i))];
     const svg = drawn("svg", {
