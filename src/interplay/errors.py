@@ -13,7 +13,9 @@ Every message says what was wrong (name, value, shape) and what to do about it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from numbers import Integral
+from typing import Any
 
 
 class InterplayError(Exception):
@@ -44,6 +46,21 @@ class MissingExtra(InterplayError, ImportError):
             f'this needs the package "{package}", which is not installed. '
             f'Install it with: pip install "interplay[{extra}]"'
         )
+
+
+def required(module: str, extra: str) -> Any:
+    """Return an optional module, imported here and now, or raise :class:`MissingExtra`.
+
+    >>> required("math", "plots").sqrt(4.0)
+    2.0
+    >>> required("no_such_module", "plots")
+    Traceback (most recent call last):
+    interplay.errors.MissingExtra: this needs the package "no_such_module", ... "interplay[plots]"
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtra(module, extra) from error
 
 
 def unknown(what: str, given: object, valid: Iterable[str]) -> BadInput:

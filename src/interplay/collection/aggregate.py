@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib import import_module
 from math import comb
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ import numpy as np
 from scipy.sparse import coo_array, triu
 from scipy.special import stdtr, stdtrit
 
-from interplay.errors import BadInput, MissingExtra, unknown
+from interplay.errors import BadInput, required, unknown
 from interplay.explanation import Explanation
 from interplay.metrics import LEVEL, q_values
 from interplay.report.numbers import Scale, count
@@ -178,10 +177,7 @@ class Aggregated:
         MissingExtra
             if pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError as error:
-            raise MissingExtra("pandas", "plots") from error
+        pandas = required("pandas", "plots")
         columns = ["labels", "order", "value", "low", "high"]
         columns += ["inputs", "found", "agree", "agreement", "p", "q"]
         return pandas.DataFrame(

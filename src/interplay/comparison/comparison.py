@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from interplay.comparison.pair import Pair
 from interplay.comparison.sampling import SAME_NUMBERS, relation, same_function
 from interplay.comparison.settings import Setting, differing, settings
 from interplay.comparison.spread import Spread, spread
-from interplay.errors import BadInput, MissingExtra, unknown
+from interplay.errors import BadInput, required, unknown
 from interplay.explanation import Explanation
 from interplay.metrics import LEVEL
 from interplay.report.reading import Reading
@@ -153,10 +152,7 @@ class Comparison:
         MissingExtra
             if pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError as error:
-            raise MissingExtra("pandas", "plots") from error
+        pandas = required("pandas", "plots")
         fields = ["features", "names", "order", "first", "second", "value", "low", "high"]
         fields += ["sign_probability", "q", "listed", "assumed", "clear"]
         rows = [(pair.name, row) for pair in self.pairs for row in pair.differences]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.interactions.rows import COLUMNS, NEEDED, Row, absent, assemble, records
 from interplay.interactions.table import Interactions
 
@@ -17,10 +16,7 @@ _HERE = "the frame"
 
 def to_dataframe(table: Interactions) -> Any:
     """Return a pandas DataFrame: see :meth:`Interactions.to_dataframe`."""
-    try:
-        pandas = import_module("pandas")
-    except ImportError as error:
-        raise MissingExtra("pandas", "tabular") from error
+    pandas = required("pandas", "tabular")
     found = records(table)
     columns: dict[str, list[Any]] = {
         "interaction_index": [table.index] * len(found),

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from interplay.errors import MissingExtra
+from interplay.errors import required
 from interplay.interactions.rows import records
 from interplay.interactions.table import Interactions
 
 
 def to_networkx(table: Interactions) -> Any:
     """Return a ``networkx.Graph``: see :meth:`Interactions.to_networkx`."""
-    try:
-        networkx = import_module("networkx")
-    except ImportError as error:
-        raise MissingExtra("networkx", "interop") from error
+    networkx = required("networkx", "interop")
     graph = networkx.Graph(index=table.index, order=table.order)
     for one in records(table):
         told: dict[str, Any] = {"value": one.value}

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra, check_whole
+from interplay.errors import BadInput, MissingExtra, check_whole, required
 from interplay.interactions.rows import Row, assemble, listed
 from interplay.interactions.table import Interactions
 from interplay.value_function import feature_names
@@ -116,10 +116,7 @@ def to_shap(table: Interactions, data: Sequence[Any] | None) -> Any:
         )
     if data is not None and len(data) != n:
         raise BadInput(f"data must hold one entry for each of {n} features; got {len(data)}")
-    try:
-        shap = import_module("shap")
-    except ImportError as error:
-        raise MissingExtra("shap", "interop") from error
+    shap = required("shap", "interop")
     values = np.zeros((n, n) if matrix else n)
     for term, value in table.items():
         if len(term) == 1:
