@@ -17,11 +17,13 @@ from interplay.errors import BadInput
 from interplay.report import collection, collection_terminal
 
 HOSTILE = '<script>alert("x")</script>'
-VOID = ["meta", "br", "hr", "img", "input", "link", "col", "rect", "line", "circle", "path"]
+VOID = ["meta", "br", "hr", "img", "input", "link", "col"]
 
 
 class Page(HTMLParser):
     """Tags that match, and the text outside of scripts and styles."""
+
+    closed = ("rect", "line", "circle", "path")  # which our templates write as one tag
 
     def __init__(self, document: str) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
+        if tag not in (*VOID, *self.closed):
             self.open.append(tag)
         if tag == "script":
             self.scripts.append("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from compared_runs import made, text_run
 from rich.console import Console
+from test_collection_report import Page as CollectionPage
 
 import interplay as ip
 from interplay.errors import BadInput
@@ -18,39 +18,13 @@ from interplay.report import comparison, comparison_terminal
 from interplay.report.scatter import LABELS, SIZE, Point, Scatter
 
 HOSTILE = '<script>alert("x")</script>'
-VOID = ["meta", "br", "hr", "img", "input", "link", "col"]
 BEFORE = "the acting is not bad at all and the ending is warm"
 AFTER = "the acting is bad and the ending is cold"
 EFFECTS = {"bad": -1.0, "not": 0.7, "warm": 0.5, "cold": -0.6, "ending": 0.2}
 
 
-class Page(HTMLParser):
-    """Tags that match, and the text outside of scripts and styles."""
-
-    def __init__(self, document: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(document)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.text += data
+class Page(CollectionPage):
+    closed = ()  # these have titles
 
 
 @pytest.fixture
