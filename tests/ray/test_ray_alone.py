@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -115,12 +116,8 @@ def test_a_killed_driver_loses_what_is_in_flight(tmp_path: Path) -> None:
     while len(list(tmp_path.glob("*.npy"))) < 30:
         assert driver.poll() is None
         time.sleep(0.02)
-    (folder,) = {
-        argument.split("/")[2]
-        for argument in Path(f"/proc/{_raylet(driver.pid)}/cmdline").read_text().split("\0")
-        if "/tmp/interplay-ray-" in argument
-        for argument in [argument[argument.index("/tmp/") :]]
-    }
+    command = Path(f"/proc/{_raylet(driver.pid)}/cmdline").read_text()
+    (folder,) = set(re.findall(r"/tmp/(interplay-ray-\w+)", command))
     driver.kill()
     driver.wait()
     begun = len(list(tmp_path.glob("*.npy")))
