@@ -18,7 +18,7 @@ test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Long: runs that are killed, lose workers and servers, meet a full disk; some five minutes.
-test-faults: $(STAMP)
+test-faults: $(VENV)/.ray
 	INTERPLAY_FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
 
 # Against llama.cpp's own server, in an environment of its own; its first use compiles llama.cpp,
@@ -29,7 +29,7 @@ test-servers: $(STAMP)
 
 # Two workers of Ray on this machine, killed and all; the first use installs Ray, some 200 MB.
 test-ray: $(VENV)/.ray
-	INTERPLAY_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/ray
+	INTERPLAY_RAY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/ray_workers
 
 $(VENV)/.ray: $(STAMP)
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[ray]"
