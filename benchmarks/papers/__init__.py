@@ -1,0 +1,1 @@
+"""The experiments of SPEX and ProxySPEX, with the models and data at hand."""
