@@ -195,9 +195,13 @@ def take(page: Page, shot: Shot) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *SHOTS], help="which; all by default")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SHOTS))
     names = parser.parse_args().names or list(SHOTS)
+    if unknown := set(names) - set(SHOTS):
+        parser.error(f"unknown names: {', '.join(sorted(unknown))}; valid: {', '.join(SHOTS)}")
     needed = {SHOTS[name].report for name in names}
     if "compared" in needed:
         needed.add("review")
