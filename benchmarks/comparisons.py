@@ -12,17 +12,15 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 import interplay as ip
-from benchmarks.table import DOCS, machine
+from benchmarks.table import machine, markdown, write
 from interplay.comparison import Difference, compare
 from interplay.explanation import Explanation
 from interplay.report import comparison as page_of
 
-PAGE = DOCS / "comparisons.md"
 PAIRS = 12
 SETTINGS = [
     ("lasso", 20, 300),
@@ -70,11 +68,8 @@ def kind(row: Difference) -> str:
     return f"{'alone' if row.order == 1 else 'together'}, {known}"
 
 
-def coverage() -> list[str]:
-    rows = [
-        "| method | n | masks | R² | differences | of | cover the truth | clear | false of these |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+def coverage() -> str:
+    rows = []
     for method, n, masks in SETTINGS:
         inside, clear, false = (defaultdict[str, list[float]](list) for _ in range(3))
         shares = []
@@ -97,14 +92,17 @@ def coverage() -> list[str]:
         for name in sorted(inside):
             wrong = f"{sum(false[name]):.0f}" if false[name] else "–"
             rows.append(
-                f"| {method} | {n} | {masks} | {min(shares):.2f} to {max(shares):.2f} | {name} | "
-                f"{len(inside[name]):,} | {100 * np.mean(inside[name]):.0f} % | "
-                f"{sum(clear[name]):,} | {wrong} |"
+                [
+                    *(method, n, masks, f"{min(shares):.2f} to {max(shares):.2f}", name),
+                    *(f"{len(inside[name]):,}", f"{100 * np.mean(inside[name]):.0f} %"),
+                    *(f"{sum(clear[name]):,}", wrong),
+                ]
             )
-    return rows
+    header = ["method", "n", "masks", "R²", "differences", "of", "cover the truth", "clear"]
+    return markdown([*header, "false of these"], rows)
 
 
-def times() -> list[str]:
+def times() -> str:
     rng = np.random.default_rng(0)
     small = ip.explain(lambda m: 1.0 * m[:, 0], 4, store=None)
     found = []
@@ -130,14 +128,13 @@ def times() -> list[str]:
             took, (compared - start, told - compared, done - told), strict=True
         ):
             took[name].append(seconds)
-    return [
-        "| step | median s | fastest | slowest |",
-        "|---|---|---|---|",
-        *(
-            f"| {name} | {np.median(s):.2f} | {min(s):.2f} | {max(s):.2f} |"
+    return markdown(
+        ["step", "median s", "fastest", "slowest"],
+        [
+            [name, *(f"{seconds:.2f}" for seconds in (np.median(s), min(s), max(s)))]
             for name, s in took.items()
-        ),
-    ]
+        ],
+    )
 
 
 def page() -> str:
@@ -159,25 +156,22 @@ def page() -> str:
             "not at hand (the same runs, without their arrays). "
             "*Clear* is what `compare` calls so; *false* are those whose true difference is 0.",
             "",
-            *coverage(),
+            coverage(),
             "",
             "## Time",
             "",
             "Two spectra of 500 terms of orders 1 to 3 over 1,000 features, 5 times.",
             "",
-            *times(),
-            "",
+            times(),
         ]
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=PAGE, help="markdown file to write")
-    output: Path = parser.parse_args().output
+    argparse.ArgumentParser(description=__doc__).parse_args()
     text = page()
     print(text)
-    output.write_text(text, encoding="utf-8")
+    print(write("comparisons", text))
 
 
 if __name__ == "__main__":

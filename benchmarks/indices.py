@@ -10,18 +10,16 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.table import DOCS, machine
+from benchmarks.table import machine, markdown, write
 from interplay.indices import INDICES
 from interplay.packing import PackedArray, pack, pack_terms, term_tuples
 from interplay.spectrum import Spectrum
 from interplay.value_function import BoolArray
 from interplay.walsh import parities
 
-PAGE = DOCS / "indices.md"
 SEEDS = (0, 1, 2, 3, 4)
 REPEATS = 7
 TARGET_MS = 200.0
@@ -47,11 +45,8 @@ def milliseconds(run: Callable[[], object], repeats: int = REPEATS) -> list[floa
     return times
 
 
-def conversions() -> list[str]:
-    rows = [
-        "| index | order | sets | median ms | fastest | slowest |",
-        "|---|---|---|---|---|---|",
-    ]
+def conversions() -> str:
+    rows = []
     spectra = []
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
@@ -67,11 +62,9 @@ def conversions() -> list[str]:
         for spectrum in spectra:
             times += milliseconds(lambda s=spectrum, i=index, o=order: s.interactions(i, o))
         table = spectra[0].interactions(index, order)
-        rows.append(
-            f"| {index} | {table.order} | {len(table)} | {np.median(times):.1f} "
-            f"| {min(times):.1f} | {max(times):.1f} |"
-        )
-    return rows
+        shown = (f"{time:.1f}" for time in (np.median(times), min(times), max(times)))
+        rows.append([index, table.order, len(table), *shown])
+    return markdown(["index", "order", "sets", "median ms", "fastest", "slowest"], rows)
 
 
 def by_popcount(masks: BoolArray, packed: PackedArray) -> np.ndarray:
@@ -106,12 +99,8 @@ def ways(masks: BoolArray, packed: PackedArray, spectrum: Spectrum) -> list[Call
     ]
 
 
-def walsh_functions() -> list[str]:
-    rows = [
-        "| n | masks | terms | `parities`, float64 | int8 | bit counts | sign products "
-        "| `predict` |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+def walsh_functions() -> str:
+    rows = []
     for n, m, k in [
         (14, 100, 200),
         (64, 500, 500),
@@ -126,8 +115,9 @@ def walsh_functions() -> list[str]:
         for run in ways(masks, packed, Spectrum.from_packed(packed, rng.normal(size=k), n)):
             times = milliseconds(run, 3)
             cells.append(f"{np.median(times):.1f} ({min(times):.1f}-{max(times):.1f})")
-        rows.append(f"| {n} | {m} | {k} | {' | '.join(cells)} |")
-    return rows
+        rows.append([n, m, k, *cells])
+    header = ["n", "masks", "terms", "`parities`, float64", "int8", "bit counts", "sign products"]
+    return markdown([*header, "`predict`"], rows)
 
 
 def page() -> str:
@@ -148,7 +138,7 @@ def page() -> str:
             f"each of {len(SEEDS)} spectra (seeds {SEEDS[0]}-{SEEDS[-1]}). "
             f"Limit: {TARGET_MS:.0f} ms.",
             "",
-            *converted,
+            converted,
             "",
             "## From masks to parities",
             "",
@@ -157,20 +147,16 @@ def page() -> str:
             "multiplies columns of signs; `parities` exclusive-ors bits packed along the masks. "
             "`predict` sums the series without ever holding all parities.",
             "",
-            *walsh,
-            "",
+            walsh,
         ]
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=PAGE, help="markdown file to write")
-    output: Path = parser.parse_args().output
+    argparse.ArgumentParser(description=__doc__).parse_args()
     text = page()
     print(text)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text, encoding="utf-8")
+    print(write("indices", text))
 
 
 if __name__ == "__main__":
