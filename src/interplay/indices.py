@@ -1,6 +1,6 @@
 """Every interaction index as one table of weights over a Walsh spectrum.
 
-An index that is linear in the game and treats features alike is, for every set T,
+An index that is linear in the game and treats features alike is, for every set T::
 
     I(T) = sum over S ⊇ T of  c(|S|, |T|, order) * F(S)
 
@@ -65,6 +65,8 @@ def canonical_name(index: object) -> str:
     BadInput
         if there is no such index; the message lists them.
 
+    Examples
+    --------
     >>> canonical_name("möbius"), canonical_name("K-SII")
     ('Moebius', 'k-SII')
     """
@@ -101,7 +103,7 @@ def resolve_order(index: str, order: int | None, n: int) -> int:
 
 
 def weight(index: str, s: int, t: int, order: int) -> float:
-    """Return ``c(s, t, order)``: what F(S), |S| = s, adds to I(T) for each T ⊆ S, |T| = t.
+    """Return ``c(s, t, order)``: what F(S) adds to I(T), T ⊆ S, for sizes s of S and t of T.
 
     Computed once in exact fractions.
 
@@ -114,6 +116,8 @@ def weight(index: str, s: int, t: int, order: int) -> float:
     order
         highest order of the index.
 
+    Examples
+    --------
     >>> weight("SV", 3, 1, 1), weight("SV", 2, 1, 1), weight("Moebius", 3, 2, 3)
     (-0.6666666666666666, 0.0, 4.0)
     """
@@ -221,6 +225,8 @@ def convert(
         if the terms have too many subsets (:data:`MAX_SETS`, :data:`MAX_SUBSETS`): only in
         reach of Moebius, OR and orders far above 2.
 
+    Examples
+    --------
     >>> from interplay.packing import pack_terms
     >>> convert(pack_terms([(), (0, 1)], 2), np.array([1.0, 0.5]), None, "Moebius", 2)
     ([(), (0,), (1,), (0, 1)], array([ 1.5, -1. , -1. ,  2. ]), None)

@@ -129,6 +129,8 @@ def r_squared(
     weights
         float ``(m,)``: how much each row counts.
 
+    Examples
+    --------
     >>> r_squared(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     1.0
     """
@@ -189,6 +191,8 @@ def faithfulness(
         whether the predictions are those of other fits than the one that is judged, as in
         cross-validation: the interval then allows for the difference.
 
+    Notes
+    -----
     Fewer than 5 rows give NaN with the widest interval: there is nothing to judge by.
     """
     m = len(values)
@@ -335,6 +339,8 @@ def q_values(p: FloatArray, looked_at: int) -> FloatArray:
     -------
     float64 ``(k,)``.
 
+    Examples
+    --------
     >>> q_values(np.array([0.5, 0.01, 0.02]), 4).round(3).tolist()
     [0.667, 0.04, 0.04]
     """

@@ -48,6 +48,8 @@ def pack(masks: BoolArray) -> PackedArray:
     -------
     uint64 ``(m, ceil(n / 64))``; bits past n are zero.
 
+    Examples
+    --------
     >>> pack(np.array([[True, False, True]])).tolist()
     [[5]]
     """
@@ -78,6 +80,8 @@ def pack_terms(terms: Sequence[Sequence[int]], n: int) -> PackedArray:
     BadInput
         if an index is not an integer in ``0 .. n - 1``, or occurs twice in a set.
 
+    Examples
+    --------
     >>> pack_terms([(), (0, 2), (64,)], 65).tolist()
     [[0, 0], [5, 0], [0, 1]]
     """

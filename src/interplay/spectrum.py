@@ -52,14 +52,18 @@ class Spectrum:
     errors
         standard error of every term's coefficient; None where unknown.
 
-    Terms stand in canonical order: by order, then lexicographically. Coefficients are treated as
-    uncorrelated (parities are orthonormal under uniform masks). Immutable.
-
     Raises
     ------
     BadInput
         if a term is not a set of features, or a number is not finite.
 
+    Notes
+    -----
+    Terms stand in canonical order: by order, then lexicographically. Coefficients are treated as
+    uncorrelated (parities are orthonormal under uniform masks). Immutable.
+
+    Examples
+    --------
     >>> spectrum = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2)
     >>> spectrum.predict(np.array([[True, True], [False, True]]))
     array([1.75, 0.25])
@@ -107,6 +111,8 @@ class Spectrum:
         coefficients, standard_errors
             float ``(k,)``.
 
+        Examples
+        --------
         >>> rows = pack_terms([(1,), (), (1,)], 2)
         >>> Spectrum.from_packed(rows, [1.0, 2.0, 3.0], 2).terms
         {(): 2.0, (1,): 4.0}
@@ -126,6 +132,8 @@ class Spectrum:
         values
             float ``(2 ** n,)``: bit i of the position says whether feature i is kept.
 
+        Notes
+        -----
         Standard errors are zero. Coefficients below the rounding of the transform are left out.
 
         >>> Spectrum.from_values([0.0, 1.0, 1.0, 4.0], 2).terms
@@ -163,6 +171,8 @@ class Spectrum:
         BadInput
             if the table holds another index, or sets that are too large to be taken apart.
 
+        Examples
+        --------
         >>> spectrum = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2)
         >>> Spectrum.from_interactions(spectrum.interactions("Moebius")).terms
         {(): 1.0, (0,): -0.5, (0, 1): 0.25}
@@ -287,7 +297,7 @@ class Spectrum:
         return {s: float(by_order[s]) / variance if variance else 0.0 for s in present if s > 0}
 
     def top(self, k: int = 10, *, min_order: int = 1) -> list[Interaction]:
-        """Return the k largest terms by |F|, as Banzhaf interactions; the constant is left out.
+        """Return the k largest terms by ``|F|``, as Banzhaf interactions; the constant is left out.
 
         Parameters
         ----------
@@ -296,6 +306,8 @@ class Spectrum:
         min_order
             lowest order of the terms to look at.
 
+        Examples
+        --------
         >>> spectrum = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2, features=["not", "bad"])
         >>> [(i.names, i.value) for i in spectrum.top(2)]
         [(('not',), 1.0), (('not', 'bad'), 1.0)]
@@ -321,7 +333,7 @@ class Spectrum:
         return found
 
     def truncate(self, max_terms: int) -> Spectrum:
-        """Return at most ``max_terms`` terms: the constant if there is one, and the largest |F|."""
+        """Return at most ``max_terms`` terms: the constant, if there is one, and the largest."""
         if max_terms < 1:
             raise BadInput(f"max_terms must be at least 1; got {max_terms}")
         size = np.where(self.orders == 0, np.inf, np.abs(self.coefficients))
@@ -342,6 +354,8 @@ class Spectrum:
         BadInput
             if the index is unknown, the order is above n, or there are too many subsets.
 
+        Examples
+        --------
         >>> table = Spectrum({(): 1.0, (0,): -0.5, (0, 1): 0.25}, n=2).interactions("SII")
         >>> dict(table)
         {(): 0.75, (0,): 1.0, (0, 1): 1.0}

@@ -80,6 +80,8 @@ def series(masks: BoolArray, packed: PackedArray, coefficients: FloatArray) -> F
     packed, coefficients
         uint64 ``(k, ceil(n / 64))`` and float64 ``(k,)``.
 
+    Examples
+    --------
     >>> from interplay.packing import pack_terms
     >>> series(np.array([[True, False]]), pack_terms([(), (0,)], 2), np.array([1.0, 0.25]))
     array([0.75])
@@ -131,6 +133,8 @@ def transform(values: FloatArray) -> FloatArray:
     -------
     float64 ``(2 ** n,)``, positions likewise for T. The fast transform: n passes over the values.
 
+    Examples
+    --------
     >>> transform(np.array([0.0, 1.0]))
     array([ 0.5, -0.5])
     """

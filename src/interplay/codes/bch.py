@@ -39,6 +39,8 @@ class BCH:
         bool ``(n, p)``: the parity bits of each single feature; those of a set are their sum
         modulo 2.
 
+    Notes
+    -----
     Feature i stands at the power p + i of the code polynomial, parity bit r at the power r.
     """
 

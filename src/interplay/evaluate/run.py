@@ -88,6 +88,8 @@ def evaluate(
     StoreError
         a batch could not be stored.
 
+    Notes
+    -----
     In each case, and after Ctrl-C, the batches before stay stored; so do the finite values of a
     batch in which others are not. What several workers have in flight when one of them fails is
     stored before that is raised.

@@ -126,7 +126,7 @@ class Explanation:
         return replace(self, shown=self.targets.index(name))
 
     def top(self, k: int = 10, *, min_order: int = 1) -> list[Interaction]:
-        """Return the k largest terms, ranked by |F|, shown as Banzhaf interactions."""
+        """Return the k largest terms, ranked by ``|F|``, shown as Banzhaf interactions."""
         return self.spectrum.top(k, min_order=min_order)
 
     def interactions(self, index: str, order: int | None = None) -> Interactions:

@@ -79,6 +79,8 @@ class Interactions(Mapping[Term, float]):
     has_constant
         whether there is a value for the empty set (influence has none).
 
+    Examples
+    --------
     >>> table = Interactions({(): 1.0, (0, 1): 0.5}, "SII", 2, ("not", "bad"))
     >>> table[0, 1], table[1, 0], table[0], table.names((0, 1))
     (0.5, 0.5, 0.0, ('not', 'bad'))
@@ -255,6 +257,8 @@ class Interactions(Mapping[Term, float]):
         BadInput
             if the file cannot be written.
 
+        Examples
+        --------
         >>> import tempfile
         >>> table = Interactions({(): 1.0, (0, 1): 0.5}, "SII", 2, ("=not", "bad"))
         >>> with tempfile.TemporaryDirectory() as folder:

@@ -66,6 +66,8 @@ def class_target(target: str, labels: Sequence[str], *, multi_label: bool = Fals
         If the form or a label is unknown (the message lists the valid ones), or if the target
         would be constant.
 
+    Examples
+    --------
     >>> class_target("margin:POSITIVE|negative", ["negative", "positive"]).name
     'margin:positive|negative'
     >>> class_target("logit:happy", ["negative", "positive"])

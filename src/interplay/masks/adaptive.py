@@ -29,6 +29,8 @@ def pick(covariance: FloatArray, noise: float, k: int) -> NDArray[np.intp]:
     -------
     int ``(k,)``, in the order of the choice.
 
+    Notes
+    -----
     All variances are then those given that value, whatever it will be: masks that would tell the
     same are not both chosen. (These are the pivots of a Cholesky factor.)
 

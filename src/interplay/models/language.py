@@ -20,6 +20,8 @@ class Prompt:
     messages : tuple of (role, text)
         In order. A plain text is one message whose role is ``""``: no chat template is applied.
 
+    Examples
+    --------
     >>> Prompt.plain("Once upon a time").text
     'Once upon a time'
     """

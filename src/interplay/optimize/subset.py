@@ -153,8 +153,8 @@ def top_removal(
 ) -> Subset:
     """Return which r features, taken away from the full mask, change the prediction most.
 
-    That is, the mask S of n - r features with the largest |f(all) - f(S)|: the largest fall and the
-    largest rise are both looked for, each in half the time.
+    That is, the mask S of n - r features with the largest ``|f(all) - f(S)|``: the largest fall
+    and the largest rise are both looked for, each in half the time.
 
     Parameters
     ----------

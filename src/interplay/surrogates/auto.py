@@ -379,6 +379,8 @@ def simplex_weights(errors: FloatArray, counts: FloatArray) -> FloatArray:
     counts
         float64 ``(m,)``: weight of each row.
 
+    Notes
+    -----
     Every set of members is tried: least squares in its plane has a closed form, and the best
     feasible one is the optimum.
 

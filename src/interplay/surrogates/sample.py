@@ -40,6 +40,8 @@ class Sample:
         fold may use; and for every fold int ``(p, 2)``, pairs that may interact. None where all
         features are there.
 
+    Notes
+    -----
     Rows that count alike have weights of exactly 1.0, and multiplying by those changes no bit: so
     there is one piece of code for weighted and for plain rows.
     """

@@ -127,6 +127,8 @@ def without_neighbours(inputs: FloatArray, size: int) -> BoolArray:
     size : int
         How many stay.
 
+    Examples
+    --------
     >>> without_neighbours(np.array([[0.0], [5.0], [0.1], [2.0]]), 3)
     array([ True,  True, False,  True])
     """

@@ -30,6 +30,8 @@ class Part:
     name : str
         ``"L2.H5"``, ``"L2.MLP"``, ``"L2"``, or the unit's own.
 
+    Examples
+    --------
     >>> Part("head", 2, 5).name
     'L2.H5'
     """

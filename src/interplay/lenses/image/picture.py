@@ -38,6 +38,8 @@ def read_picture(image: object) -> Picture:
     MissingExtra
         If pillow is not installed.
 
+    Examples
+    --------
     >>> read_picture(np.zeros((2, 3), dtype=np.uint8)).shape
     (2, 3, 3)
     """

@@ -65,6 +65,8 @@ def document(
         For a text without two units, unknown units, spans that overlap or lie outside, a fixed
         stretch that does not occur, or arguments that do not go together.
 
+    Examples
+    --------
     >>> made = document("Ada is here. Bob is not.", "sentence", question="Who is here?")
     >>> made.render(["", None])
     [('', 'Bob is not.\\nQuestion: Who is here?\\nAnswer:')]

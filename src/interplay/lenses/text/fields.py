@@ -51,6 +51,8 @@ class Fields:
     BadInput
         the text is not JSON, or is a single value.
 
+    Examples
+    --------
     >>> fields = Fields('{"name": "Ada", "born": {"year": 1815, "city": "London"}}')
     >>> [field.path for field in fields]
     ['name', 'born.year', 'born.city']

@@ -27,6 +27,8 @@ class WeightedRidge:
         float64 ``(t,)``: what is taken off every row, so that the constant is the prediction there
         (and is 0 in what is fitted). None for the weighted mean: the constant is fitted, and free.
 
+    Notes
+    -----
     One eigen-decomposition of X'X or XX', whichever is smaller, serves all targets and penalties.
     """
 
