@@ -46,7 +46,7 @@ NEVER = {
 CALLS = {"eval", "exec", "compile", "execfile", "__import__"}
 LOADS = {("torch", "load"), ("pd", "read_pickle"), ("pandas", "read_pickle"), ("os", "system")}
 
-RAY = "interplay/evaluate/ray_executor.py"
+RAY = "interplay/evaluate/ray_worker.py"
 """Ray sends everything by cloudpickle, between processes of one user that trust each other."""
 
 

@@ -283,7 +283,7 @@ def _imported(cluster: Cluster, ahead: int) -> Iterator[None]:
     """Let ``import ray`` give the simulated one, and each worker have ``ahead`` chunks."""
     with (
         patch.dict(sys.modules, {"ray": cluster.module()}),
-        patch.object(ray_executor, "_packed", lambda value_function, make: b""),
+        patch.object(ray_executor, "packed", lambda value_function, make: b""),
         patch.object(ray_executor, "AHEAD", ahead),
     ):
         yield

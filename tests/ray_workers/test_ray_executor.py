@@ -17,7 +17,7 @@ import interplay as ip
 from interplay.demo import model_path
 from interplay.errors import BackendError, BadInput
 from interplay.evaluate import RayExecutor, Store, evaluate
-from interplay.evaluate.ray_executor import _packed, _sendable
+from interplay.evaluate.ray_worker import packed, sendable
 from interplay.masks import uniform
 
 MASKS = uniform(12, 400, np.random.default_rng(0))
@@ -107,11 +107,11 @@ def test_the_error_of_a_worker_is_told_as_ever(executor: RayExecutor) -> None:
 def test_errors_keep_their_kind_on_the_way() -> None:
     missing = ip.MissingExtra("torch", "hf")
     for error in (missing, BadInput("no"), OSError(2, "No such file"), Locked("a", 1)):
-        sent = _sendable(error)
+        sent = sendable(error)
         assert type(sent).__name__ == type(error).__name__
         assert str(sent) == str(error)
         assert isinstance(sent, ip.InterplayError) == isinstance(error, ip.InterplayError)
-    assert isinstance(_sendable(missing), ip.InterplayError)
+    assert isinstance(sendable(missing), ip.InterplayError)
 
 
 def test_threads_and_gpus_are_the_share_of_a_worker(executor: RayExecutor) -> None:
@@ -123,7 +123,7 @@ TEXT = "The film is not at all bad, and the music is lovely."
 
 def test_a_text_is_made_again_there(executor: RayExecutor) -> None:
     value = ip.text(TEXT, model=model_path())
-    assert len(_packed(value, None)) < 5_000  # no model is sent
+    assert len(packed(value, None)) < 5_000  # no model is sent
     masks = uniform(len(value.features), 200, np.random.default_rng(0))
     here = evaluate(value, masks)
     there = evaluate(value, masks, executor=executor)

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import math
-import os
 import re
-import secrets
-import shutil
-import signal
-import socket
 import sys
-import tempfile
-import threading
 import time
-import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from io import BytesIO
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, check_whole
-from interplay.evaluate.executors import Chunk, Reply, Workers, call
+from interplay.evaluate.executors import Chunk, Reply, Workers
+from interplay.evaluate.ray_cluster import connect
+from interplay.evaluate.ray_worker import Worker, packed
 from interplay.version import __version__
 
 AHEAD: Final = 2
@@ -41,9 +32,6 @@ DEATHS: Final = 3
 
 PATIENCE: Final = 60.0
 """Seconds after which it is said that no worker is ready yet."""
-
-REACHED: Final = 10.0
-"""Seconds in which a cluster must answer."""
 
 POLL: Final = 1.0
 """Seconds that one wait takes at most, so that Ctrl-C is noticed."""
@@ -301,7 +289,13 @@ class _Pool:
             raise MissingExtra("ray", "ray") from error
         self.executor = executor
         self.ends = ExitStack()
-        _connect(executor, self.ends)
+        connect(
+            self.ends,
+            address=executor.address,
+            workers=executor.size,
+            num_cpus=executor.num_cpus,
+            num_gpus=executor.num_gpus,
+        )
         threads = str(max(int(executor.num_cpus), 1))
         variables = {
             f"{library}_NUM_THREADS": threads for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
@@ -314,7 +308,7 @@ class _Pool:
             max_restarts=0,
             max_task_retries=0,
             runtime_env={"env_vars": variables},
-        )(_Worker)
+        )(Worker)
         self.value_function: Callable[..., Any] | None = None
         self.payload: Any = None
         self.slots = [_Slot(self.kind.remote()) for _ in range(executor.size)]
@@ -324,7 +318,7 @@ class _Pool:
         import ray
 
         if self.value_function is not value_function:
-            self.payload = ray.put(_packed(value_function, self.executor.make))
+            self.payload = ray.put(packed(value_function, self.executor.make))
             self.value_function = value_function
             for slot in self.slots:
                 slot.loading = None
@@ -351,196 +345,3 @@ class _Pool:
             for slot in self.slots:
                 ray.kill(slot.actor)
         self.ends.close()
-
-
-class _Worker:
-    """What a worker process does: the class of the actors."""
-
-    def __init__(self) -> None:
-        self.value_function: Any = None
-
-    def load(
-        self, packed: bytes, folder: str, paths: Sequence[str], version: str
-    ) -> Exception | None:
-        """Make the value function; return the error if that fails."""
-        from ray import cloudpickle
-
-        try:
-            if version != __version__:
-                raise BadInput(f"interplay {version} here, {__version__} on {socket.gethostname()}")
-            if Path(folder).is_dir():  # paths of models and data may be relative
-                os.chdir(folder)
-            sys.path += [path for path in paths if path not in sys.path]
-            self.value_function = cloudpickle.loads(packed)
-        except Exception as error:
-            return _sendable(error)
-        return None
-
-    def call(self, number: int, packed: NDArray[np.uint8], n: int, replicate: int) -> Reply:
-        """Call the value function for masks, ``numpy.packbits`` of each row."""
-        masks = np.unpackbits(packed, axis=1, count=n).view(np.bool_)
-        reply = call(self.value_function, Chunk(number, masks, replicate))
-        if reply.error is not None:
-            return replace(reply, error=_sendable(reply.error))
-        if reply.answer is not None and reply.answer.failure is not None:
-            failure = _sendable(reply.answer.failure)
-            return replace(reply, answer=replace(reply.answer, failure=failure))
-        return reply
-
-
-def _packed(
-    value_function: Callable[..., Any], make: Callable[[], Callable[..., Any]] | None
-) -> bytes:
-    """Return what a worker makes the value function from.
-
-    Wherever in it there is one that tells its ``recipe``, that goes in its place; and ``make`` in
-    the place of the innermost one, below groups of features.
-    """
-    from ray import cloudpickle
-
-    innermost = value_function
-    while callable(base := getattr(innermost, "base", None)):
-        innermost = base
-
-    class Packer(cloudpickle.CloudPickler):  # type: ignore[misc]
-        def reducer_override(self, content: Any) -> Any:
-            recipe = None
-            if make is not None and content is innermost:
-                recipe = make, ()
-            elif isinstance(getattr(type(content), "recipe", None), property):
-                recipe = content.recipe
-            if recipe is None:
-                return super().reducer_override(content)
-            return _made, (*recipe, getattr(content, "fingerprint", None))
-
-    octets = BytesIO()
-    try:
-        Packer(octets).dump(value_function)
-    except Exception as error:  # whatever the objects in it raise
-        raise BadInput(
-            f"the value function cannot be sent to workers: {type(error).__name__}: {error}. "
-            "RayExecutor(make=...) takes a function that makes it there"
-        ) from error
-    return octets.getvalue()
-
-
-def _made(make: Callable[..., Any], arguments: Sequence[Any], fingerprint: object) -> Any:
-    """Make a value function, in a worker; refuse another one than that of the run."""
-    made = make(*arguments)
-    theirs = getattr(made, "fingerprint", None)
-    if isinstance(theirs, str) and isinstance(fingerprint, str) and theirs != fingerprint:
-        raise BadInput(
-            f"on {socket.gethostname()} it is another one than here (fingerprint {theirs}, here "
-            f"{fingerprint}): the model or the data there differ"
-        )
-    return made
-
-
-def _sendable(error: Exception) -> Exception:
-    """Return an error that can be sent, of the same name and message; with its traceback."""
-    from ray import cloudpickle
-
-    if not isinstance(error, InterplayError):  # those speak for themselves
-        error.add_note(f"In the worker:\n{''.join(traceback.format_exception(error))}")
-    for kind in type(error).__mro__:
-        if kind is type(error):
-            sent = error
-        else:  # one of its bases, under its name
-            sent = type(type(error).__name__, (kind,), {"__module__": __name__})(str(error))
-            sent.__notes__ = list(getattr(error, "__notes__", ()))
-        try:
-            again = cloudpickle.loads(cloudpickle.dumps(sent))
-        except Exception:  # it holds a lock, or wants other arguments
-            continue
-        if str(again) == str(error):
-            return sent
-    return RuntimeError(f"{type(error).__name__}: {error}")
-
-
-def _connect(executor: RayExecutor, ends: ExitStack) -> None:
-    """Start Ray, or join a cluster; ``ends`` is told how that ends.
-
-    Raises
-    ------
-    BackendError
-        It cannot be started, or there is no such cluster.
-    BadInput
-        There is not the room for the workers.
-    """
-    import ray
-
-    if not ray.is_initialized():
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        try:
-            with _handlers_kept():
-                if executor.address is None:
-                    _start_here(executor, ends, quiet)
-                else:
-                    _check_reached(executor.address)
-                    ends.callback(ray.shutdown)
-                    ray.init(address=executor.address, **quiet)
-        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            ends.close()
-            what = "be started" if executor.address is None else f"be reached at {executor.address}"
-            raise BackendError(f"Ray cannot {what}: {error}") from error
-    there = ray.cluster_resources()
-    for name, each in (("CPU", executor.num_cpus), ("GPU", executor.num_gpus)):
-        # a cluster may grow, and has room for one at least; this machine does not
-        count = executor.size if executor.address is None and ends else 1
-        if each * count > there.get(name, 0) + 1e-6:
-            ends.close()
-            raise BadInput(
-                f"{count} worker{'s' if count > 1 else ''} of {each:g} {name}s each do not fit: "
-                f"Ray has {there.get(name, 0):g} here"
-            )
-
-
-def _check_reached(address: str) -> None:
-    """Raise OSError where nobody listens at HOST:PORT; Ray would try for many minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "//" not in address:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED).close()
-
-
-def _start_here(executor: RayExecutor, ends: ExitStack, quiet: Mapping[str, Any]) -> None:
-    """Start Ray on this machine alone: nobody else can reach it, and it tells nobody."""
-    import ray
-    from ray._private import ray_constants
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # What comes over its ports is run. They ask for a secret, by default out of a file that Ray
-    # leaves in the home folder; this one is in none. It stays the same, for Ray reads it once.
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    # A short name: there are sockets in it, whose paths may have some hundred characters.
-    short = "/tmp" if Path("/tmp").is_dir() else None
-    folder = tempfile.mkdtemp(prefix="interplay-ray-", dir=short)
-    ends.callback(shutil.rmtree, folder, ignore_errors=True)
-    ends.callback(ray.shutdown)
-    clusters = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False  # else it listens on all addresses of the machine
-    try:
-        ray.init(
-            address="local",
-            num_cpus=math.ceil(executor.size * executor.num_cpus),
-            include_dashboard=False,
-            _temp_dir=folder,
-            **quiet,
-        )
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = clusters
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Keep what Ctrl-C and SIGTERM do here: Ray brings handlers of its own."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is not None:
-                signal.signal(number, handler)
