@@ -42,6 +42,7 @@ INDICES: tuple[str, ...] = (
     "FBII",
     "influence",
 )
+"""Every index, by the name that people choose it by; case does not matter."""
 
 _OF_ALL_ORDERS = ("Fourier", "Moebius", "OR")
 _OF_SINGLE_FEATURES = ("SV", "BV", "influence")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from interplay.actions.inputs import Transfer, totals
 from interplay.actions.rates import Rate
+from interplay.numbers import count, short
 
 FORMAT: Final = "interplay.flip"
 VERSION: Final = 1
@@ -119,15 +120,15 @@ class Flip:
         """What was found, in a sentence."""
         done = "Replacing" if self.verb == "replaced" else "Removing"
         what = f"{done} {_count(len(self.features), self.n, self.noun)}, {quoted(self.names)},"
-        rule = "" if self.threshold is None else f" (threshold {number(self.threshold)})"
+        rule = "" if self.threshold is None else f" (threshold {short(self.threshold)})"
         if self.found:
             return f"{what} changes the decision: {self._change}{rule}."
-        sets = f"sets of at most {_plural(self.at_most, self.noun)}"
+        sets = f"sets of at most {count(self.at_most, self.noun)}"
         if self.tried == self.smaller:
             told = f"There is no flip: all {_large(self.smaller)} {sets} were tried"
         else:
             told = (
-                f"No flip was found within {_plural(self.calls + self.reused, 'evaluation')}: "
+                f"No flip was found within {count(self.calls + self.reused, 'evaluation')}: "
                 f"{self.tried:,} of {_large(self.smaller)} {sets} were tried"
             )
         if not self.features or self.after is None:
@@ -209,8 +210,8 @@ class Flip:
 
     @property
     def _change(self) -> str:
-        after = "unknown" if self.after is None else number(self.after)
-        return f"{self.target} goes from {number(self.before)} to {after}"
+        after = "unknown" if self.after is None else short(self.after)
+        return f"{self.target} goes from {short(self.before)} to {after}"
 
     @property
     def _size(self) -> str:
@@ -237,16 +238,7 @@ class Flip:
             f"{after.words} after the same edit"
         )
         lack = len(self.inputs) - having
-        return f"{told}; {_plural(lack, 'input')} could not be edited so." if lack else f"{told}."
-
-
-def number(value: float) -> str:
-    """Write a value with three digits or so.
-
-    >>> number(-0.43612), number(1234.6), number(0.0)
-    ('-0.436', '1235', '0')
-    """
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return f"{told}; {count(lack, 'input')} could not be edited so." if lack else f"{told}."
 
 
 def quoted(names: Sequence[str]) -> str:
@@ -255,23 +247,19 @@ def quoted(names: Sequence[str]) -> str:
     >>> quoted(["not", "bad", "at"])
     '“not”, “bad” and “at”'
     """
-    short = [_short(name) for name in names]
-    if len(short) > _SHOWN:
-        short = [*short[: _SHOWN - 1], f"{len(names) - _SHOWN + 1} more"]
-    return "".join(short) if len(short) < 2 else f"{', '.join(short[:-1])} and {short[-1]}"
+    told = [_quoted(name) for name in names]
+    if len(told) > _SHOWN:
+        told = [*told[: _SHOWN - 1], f"{len(names) - _SHOWN + 1} more"]
+    return "".join(told) if len(told) < 2 else f"{', '.join(told[:-1])} and {told[-1]}"
 
 
-def _short(name: str) -> str:
+def _quoted(name: str) -> str:
     name = " ".join(name.split())
     return f"“{name}”" if len(name) <= 60 else f"“{name[:40]}…{name[-18:]}”"
 
 
 def _count(k: int, n: int, noun: str) -> str:
     return f"{k} of {n:,} {noun}s"
-
-
-def _plural(k: int, noun: str) -> str:
-    return f"{k:,} {noun}" if k == 1 else f"{k:,} {noun}s"
 
 
 def _large(k: int) -> str:

@@ -48,7 +48,7 @@ def show(
     if json:
         _print_json(store, functions)
         return
-    from interplay.report.numbers import count
+    from interplay.numbers import count
 
     evaluations = sum(function.evaluations for function in functions)
     told = (
@@ -72,7 +72,7 @@ def verify(store: Path = Path("runs.db")) -> None:
         SQLite file of evaluations.
     """
     from interplay.evaluate import upkeep
-    from interplay.report.numbers import count
+    from interplay.numbers import count
 
     with Store(store, read_only=True) as opened:
         found = upkeep.verify(opened)
@@ -115,7 +115,7 @@ def export(
     """
     check_writable(output, force=force)
     from interplay.evaluate import parquet
-    from interplay.report.numbers import count
+    from interplay.numbers import count
 
     with Store(store, read_only=True) as opened:
         written = parquet.export(opened, output, prefix=fingerprint)
@@ -152,7 +152,7 @@ def prune(
         raise BadInput("say what to prune: --fingerprint PREFIX, --older-than 30d, or --damaged")
     before = None if older_than is None else datetime.now(UTC) - _period(older_than)
     from interplay.evaluate import upkeep
-    from interplay.report.numbers import count
+    from interplay.numbers import count
 
     with Store(store, create=False, read_only=not force) as opened:
         pruned = upkeep.prune(
@@ -194,7 +194,7 @@ def merge(other: Path, /, *, store: Path = Path("runs.db")) -> None:
         SQLite file that takes them in; made where there is none.
     """
     from interplay.evaluate import upkeep
-    from interplay.report.numbers import count
+    from interplay.numbers import count
 
     if other.exists() and store.exists() and other.samefile(store):
         raise BadInput(f"{other} and {store} are the same file")
@@ -220,7 +220,7 @@ def merge(other: Path, /, *, store: Path = Path("runs.db")) -> None:
 
 def _lines(function: Function) -> list[str]:
     """Two lines of at most 80 columns: what it is; what was done, and when."""
-    from interplay.report.numbers import count, duration, elide
+    from interplay.numbers import count, duration, elide
     from interplay.report.terminal import printable
 
     name = printable(function.fingerprint[:12])

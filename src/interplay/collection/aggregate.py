@@ -26,7 +26,7 @@ from scipy.special import stdtr, stdtrit
 from interplay.errors import BadInput, required, unknown
 from interplay.explanation import Explanation
 from interplay.metrics import LEVEL, q_values
-from interplay.report.numbers import Scale, count
+from interplay.numbers import Scale, count
 from interplay.value_function import bare
 
 Labels = tuple[str, ...]

@@ -11,8 +11,8 @@ import numpy as np
 from interplay.comparison.differences import coefficients_of
 from interplay.comparison.words import listed
 from interplay.explanation import Explanation
+from interplay.numbers import Scale, count
 from interplay.packing import canonical_key
-from interplay.report.numbers import Scale, count
 
 LITTLE, MUCH = 0.5, 1.5
 """Ratios between these are what error bars say; a reduced chi-square is 1 where they are right."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from interplay.comparison.sampling import INDEPENDENT, SAME_MASKS, SAME_NUMBERS
 from interplay.explanation import Explanation
-from interplay.report.numbers import Scale, count, elide, percent
+from interplay.numbers import Scale, count, elide, percent
 from interplay.report.reading import Reading
 
 if TYPE_CHECKING:

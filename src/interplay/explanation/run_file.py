@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.explanation.form import check_form
+from interplay.explanation.form import check_run
 from interplay.explanation.migrations import (
     EVALUATIONS_SINCE,
     VERSION,
@@ -98,7 +98,7 @@ def checked(content: Any, source: str) -> dict[str, Any]:
         run = migrated(content, version)
         if not run["targets"] or not isinstance(run["targets"], list):
             raise ValueError("it has no targets")
-        check_form(run)
+        check_run(run)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else error
         raise BadInput(f"{source} is damaged: {reason}; run the explanation again") from error

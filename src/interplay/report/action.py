@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from interplay.report.numbers import count, duration
+from interplay.numbers import count, duration
 
 
 @dataclass(frozen=True)

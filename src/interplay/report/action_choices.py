@@ -10,10 +10,10 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from interplay.actions.prune import pruning
 from interplay.actions.select import selection
+from interplay.numbers import Scale, count
 from interplay.report.action import Action
 from interplay.report.dots import Dot, Dots, Mark
 from interplay.report.network import NetworkDrawing
-from interplay.report.numbers import Scale, count
 
 LEFT, TOP, SIDE, STEP = 28, 14, 12, 15
 """Room for what is written at a grid, the width of a square, and how far it is to the next."""

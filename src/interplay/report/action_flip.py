@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
-from interplay.actions.flipped import number
+from interplay.numbers import MINUS, elide, percent, short
 from interplay.report.action import Action
 from interplay.report.dots import Dot, Dots, Mark
-from interplay.report.numbers import MINUS, elide, percent
 from interplay.value_function import bare
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ def written(value: float) -> str:
     >>> written(-0.43612), written(3.2e-7)
     ('−0.436', '3.2e-07')
     """
-    words = number(value)
+    words = short(value)
     return f"{MINUS}{words[1:]}" if words.startswith("-") else words
 
 

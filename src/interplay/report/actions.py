@@ -10,12 +10,12 @@ from interplay.actions import counterfactuals, flipped
 from interplay.actions.prune import pruning
 from interplay.actions.select import selection
 from interplay.errors import BadInput
+from interplay.numbers import Scale, elide
 from interplay.report.action import Action, Unread
 from interplay.report.action_choices import PruneAction, SelectAction
 from interplay.report.action_flip import FlipAction
 from interplay.report.action_forms import checked_action
 from interplay.report.dots import Dot, Dots, Mark
-from interplay.report.numbers import Scale, elide
 
 if TYPE_CHECKING:
     from interplay.report.reading import Reading

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from interplay.numbers import elide
 from interplay.report.action import Action, Unread
 from interplay.report.action_choices import Contest, PruneAction, SelectAction
 from interplay.report.action_flip import FlipAction
 from interplay.report.actions import CounterfactualsAction
-from interplay.report.numbers import elide
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from interplay.errors import BadInput
+from interplay.numbers import Scale, count, duration, elide, percent
 from interplay.report import html, pages
 from interplay.report.axis import Axis
-from interplay.report.numbers import Scale, count, duration, elide, percent
 from interplay.report.reading import Reading
 
 FORMAT = "interplay.runs"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from interplay.numbers import elide
 from interplay.report.collection import Line, Overview, Table
-from interplay.report.numbers import elide
 from interplay.report.terminal import LOWERS, RAISES, VERDICTS, printable
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interplay.numbers import elide
 from interplay.report import html, pages
 from interplay.report.axis import Axis
 from interplay.report.comparison_reading import Line, Overview
-from interplay.report.numbers import elide
 from interplay.report.reading import LEVELS
 
 if TYPE_CHECKING:

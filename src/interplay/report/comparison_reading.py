@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from interplay.errors import BadInput
-from interplay.report.numbers import Scale, elide
+from interplay.numbers import Scale, elide
 from interplay.report.reading import Reading
 from interplay.report.scatter import Point, Scatter
 

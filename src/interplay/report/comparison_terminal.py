@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from interplay.numbers import elide
 from interplay.report.comparison_reading import Beside, Line, Only, Overview, Target
-from interplay.report.numbers import elide
 from interplay.report.terminal import LOWERS, RAISES, VERDICTS, printable
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from interplay.lenses.pairs import Pair, pairs_of
+from interplay.numbers import Scale
 from interplay.report.drawing import ADDRESS
-from interplay.report.numbers import Scale
 from interplay.spectrum import Spectrum
 
 LISTED = 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from interplay.numbers import elide, percent
 from interplay.report.examples import ExamplesDrawing, ListedPair
-from interplay.report.numbers import elide, percent
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interplay.numbers import percent
 from interplay.report import pages
 from interplay.report.axis import Axis
-from interplay.report.numbers import percent
 from interplay.report.page_data import answers, page_data
 from interplay.report.reading import LEVELS, Reading, Row
 

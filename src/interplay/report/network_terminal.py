@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from interplay.lenses.components.energy import Pair
+from interplay.numbers import percent
 from interplay.report.network import NetworkDrawing
-from interplay.report.numbers import percent
 
 if TYPE_CHECKING:
     from rich.console import Console

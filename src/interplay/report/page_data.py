@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interplay.interactions import Z_90
-from interplay.report.numbers import Scale
+from interplay.numbers import Scale
 from interplay.report.reading import Reading
 
 

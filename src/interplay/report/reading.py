@@ -11,12 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from interplay.errors import BadInput
+from interplay.numbers import Scale, count, duration, elide, percent
 from interplay.report.action import Action, Unread
 from interplay.report.actions import actions_of
 from interplay.report.drawing import Drawing, drawing
 from interplay.report.examples import ExamplesDrawing, examples_drawing
 from interplay.report.network import NetworkDrawing, network_drawing
-from interplay.report.numbers import Scale, count, duration, elide, percent
 from interplay.spectrum import Spectrum
 from interplay.surrogates.draws import Draws
 from interplay.value_function import bare

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from interplay.report.numbers import Scale, elide
+from interplay.numbers import Scale, elide
 
 SIZE, LEFT, BOTTOM = 360.0, 46.0, 34.0
 """Width and height of the drawing, and the room for what is written at its axes."""

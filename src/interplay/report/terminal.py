@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from interplay.numbers import elide, percent
 from interplay.report import actions_terminal, examples_terminal, network_terminal
-from interplay.report.numbers import elide, percent
 from interplay.report.reading import Reading, Row
 
 if TYPE_CHECKING:

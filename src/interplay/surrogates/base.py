@@ -39,8 +39,8 @@ class Surrogate(ABC):
         a > 0 of methods whose held-out error falls with the number of masks as m^-a, where they
         explain nearly all: faithfulness then allows for the rows that each fold's model lacks.
     wide
-        whether it fits screened features, of which a fold's models may use some: see
-        :meth:`Sample.columns <interplay.surrogates.sample.Sample.columns>`.
+        whether it fits screened features, of which a fold's models may use some:
+        see ``Sample.columns``.
     features
         n feature names.
     faithfulness

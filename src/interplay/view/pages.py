@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from interplay.numbers import count
 from interplay.report import html, pages
-from interplay.report.numbers import count
 from interplay.view.protect import REPORT, policy
 from interplay.view.told import shown
 

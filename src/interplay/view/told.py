@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from interplay.report.numbers import duration, elide
+from interplay.numbers import duration, elide
 from interplay.report.terminal import printable
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from interplay.errors import BadInput, unknown
 from interplay.metrics import LEVEL, bootstrap
+from interplay.numbers import short
 from interplay.value_function import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -236,11 +237,11 @@ class Pruning:
         between = (
             ""
             if best.low is None or best.high is None
-            else (f" (90 % interval {number(best.low)} to {number(best.high)})")
+            else (f" (90 % interval {short(best.low)} to {short(best.high)})")
         )
         return (
             f"Keeping {contest.size} of {len(self.features)} parts, {self.target} on the test "
-            f"prompts is {number(best.test)}{between}; with all of them {number(before.test)}."
+            f"prompts is {short(best.test)}{between}; with all of them {short(before.test)}."
         )
 
     def evidence_of(self, contest: Contest) -> list[str]:
@@ -249,7 +250,7 @@ class Pruning:
         for sign, words in ((1, "above"), (-1, "below")):
             clear = [d for d in contest.differences if d.clear and d.value * sign > 0]
             if clear:
-                names = ", ".join(f"{d.method} ({number(d.value, signed=True)})" for d in clear)
+                names = ", ".join(f"{d.method} ({short(d.value, signed=True)})" for d in clear)
                 told.append(f"It is {words} {names}: the intervals leave zero out.")
         open_ones = [d.method for d in contest.differences if not d.clear]
         if open_ones:
@@ -375,14 +376,3 @@ def across(prunings: Sequence[Pruning], *, seed: int = 0) -> list[dict[str, Any]
                 }
             )
     return rows
-
-
-def number(value: float, *, signed: bool = False) -> str:
-    """Write a value with three digits or so.
-
-    >>> number(0.8583), number(-0.0213, signed=True)
-    ('0.858', '-0.0213')
-    """
-    if abs(value) >= 1000:
-        return f"{value:+.0f}" if signed else f"{value:.0f}"
-    return f"{value:+.3g}" if signed else f"{value:.3g}"

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.prune.pruning import Choice, Difference, number
+from interplay.actions.prune.pruning import Choice, Difference
 from interplay.errors import BadInput
 from interplay.files import write_whole
+from interplay.numbers import short
 from interplay.value_function import BoolArray
 
 FORMAT: Final = "interplay.selection"
@@ -149,7 +150,7 @@ class Selection:
         between = (
             ""
             if best.low is None or best.high is None
-            else f" (90 % interval {number(best.low)} to {number(best.high)})"
+            else f" (90 % interval {short(best.low)} to {short(best.high)})"
         )
         where = (
             f"on {self.tests[1]} holdout examples"
@@ -158,7 +159,7 @@ class Selection:
         )
         told = [
             f"Keeping {len(best.kept)} of {n}, the mean {self.value} {where} is "
-            f"{number(best.test)}{between}; with all of them {number(self.before.test)}."
+            f"{short(best.test)}{between}; with all of them {short(self.before.test)}."
         ]
         repeated = sum(one.repeats is not None for one in self.reasons)
         if repeated:
@@ -167,7 +168,7 @@ class Selection:
             direction = -sign if self.lower_is_better else sign
             clear = [d for d in self.differences if d.clear and d.value * direction > 0]
             if clear:
-                names = ", ".join(f"{d.method} ({number(d.value, signed=True)})" for d in clear)
+                names = ", ".join(f"{d.method} ({short(d.value, signed=True)})" for d in clear)
                 told.append(f"It is {words} {names}: the intervals leave zero out.")
         open_ones = [d.method for d in self.differences if not d.clear]
         if open_ones:

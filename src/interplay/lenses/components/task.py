@@ -103,10 +103,6 @@ class Task(ABC):
 
     Attributes
     ----------
-    size : int
-        How many prompts there are.
-    targets : tuple of str
-        What is measured, all from the same passes; each value is a mean over prompts.
     share : float
         The part of the prompts that the fit sees; the others test what was found.
     seed : int
@@ -127,7 +123,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def targets(self) -> tuple[str, ...]:
-        """What is measured, all from the same passes."""
+        """What is measured, all from the same passes; each value is a mean over prompts."""
 
     @property
     @abstractmethod

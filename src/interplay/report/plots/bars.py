@@ -6,7 +6,7 @@ from typing import Any
 
 from interplay.errors import check_whole
 from interplay.indices import canonical_name
-from interplay.report.numbers import Scale
+from interplay.numbers import Scale
 from interplay.report.plots import effects
 from interplay.report.plots.style import (
     INK,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from interplay.report.numbers import elide
+from interplay.numbers import elide
 
 OWN = "DejaVu Sans"
 """The font that comes with matplotlib: what the chosen one lacks is taken from it."""

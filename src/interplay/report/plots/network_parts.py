@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput, check_whole
+from interplay.numbers import Scale, percent
 from interplay.report.network import NetworkDrawing
-from interplay.report.numbers import Scale, percent
 from interplay.report.plots import effects
 from interplay.report.plots.style import (
     DARKER,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput, check_whole
-from interplay.report.numbers import MINUS
+from interplay.numbers import MINUS
 from interplay.report.plots import effects
 from interplay.report.plots.ring import among_few
 from interplay.report.plots.style import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interplay.errors import check_whole
-from interplay.report.numbers import Scale, count
+from interplay.numbers import Scale, count
 from interplay.report.plots.style import INK, WIDTH, Frame, frame, key, read, signs, solid
 from interplay.report.plots.sums import Step, everything, nothing, sum_axis, sum_of
 

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from interplay.errors import BadInput, MissingExtra
-from interplay.report.numbers import Scale
+from interplay.numbers import Scale
 from interplay.report.plots.letters import Pen
 from interplay.report.reading import Reading
 from interplay.spectrum import Spectrum

@@ -1,4 +1,4 @@
-// Numbers as the page writes them: the same as interplay.report.numbers, which wrote the rest.
+// Numbers as the page writes them: the same as interplay.numbers, which wrote the rest.
 
 const MINUS = "\u2212";
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interplay.report.numbers import MINUS, Scale, count, duration, elide, percent
+from interplay.numbers import MINUS, Scale, count, duration, elide, percent
 
 finite = st.floats(-1e12, 1e12, allow_nan=False)
 
