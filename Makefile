@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .PHONY: help demo check test test-all test-faults test-ray test-interop test-docs test-browser test-servers \
-	test-wheel bench audit wheel peers servers clean
+	test-wheel bench docs audit wheel peers servers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,14 @@ $(VENV)/.interop: $(STAMP)
 # What PEER's blocks of docs/howto/ need is used where it is: shapiq here, others in .venv-peers.
 test-docs: $(VENV)/.interop ## the code of tutorials, how-to pages and the README (4 minutes on a core)
 	INTERPLAY_DOCS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/docs
+
+# A warning is an error. Neither the build nor the pages need a network.
+docs: $(VENV)/.docs ## the documentation as a site, in docs/_build/html (a minute)
+	$(BIN)/sphinx-build -q -n -W --keep-going -c docs . docs/_build/html
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
+	touch $@
 
 # In Debian's chromium, or the browser that INTERPLAY_CHROMIUM names. Skips, and says why, where
 # there is none; axe-core is from npm, and its tests skip where that cannot be.

@@ -25,6 +25,7 @@ EXTRAS = {
     "ray": {"ray"},
     "view": {"starlette", "uvicorn"},
     "interop": {"shapiq", "shap", "networkx", "pandas"},
+    "docs": {"sphinx", "furo", "myst-parser", "latex2mathml"},
     "dev": {
         *(
             "pytest",
@@ -146,7 +147,7 @@ def test_what_is_declared_is_what_is_imported() -> None:
     of = packages_distributions()
     third = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names)
     found = {_canonical(of.get(name, [name])[0]) for name in third} - {"interplay"}
-    extras = [names for extra, names in EXTRAS.items() if extra not in ("dev", "all")]
+    extras = [names for extra, names in EXTRAS.items() if extra not in ("dev", "docs", "all")]
     assert found - set(BROUGHT) == CORE.union(*extras)
     for name, bringer in BROUGHT.items():
         assert name in map(_canonical, requires(bringer) or ())

@@ -1,0 +1,69 @@
+"""Names in docstrings lead to where they are documented, and only they do.
+
+A docstring may name a public thing by the module that defines it, or by the last parts of its name.
+What stands in the place of a type ("sequence of str", "values per target") are words, which Sphinx
+would otherwise look up one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+TYPE = re.compile(r"^(\s*:(?:type|vartype|rtype)[^:]*: |\s+:type: )([^`*\n]+)$")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-docstring", types_are_words, priority=900)  # after napoleon
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def resolve(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contents: nodes.TextElement
+) -> nodes.Element | None:
+    """``interplay.evaluate.RayExecutor``, say, is documented as ``interplay.RayExecutor``."""
+    if node.get("refdomain") != "py":
+        return None
+    target, domain = node["reftarget"], env.domains.python_domain
+    last = "." + target.rpartition(".")[2]
+    alike = [name for name in domain.objects if name.endswith(last)]
+    thing = found(target)
+    if thing is not None:
+        documented = [name for name in alike if found(name) is thing]
+    elif node["reftype"] == "class":  # of annotations and types, mostly: words, other packages
+        return None
+    else:
+        documented = [name for name in alike if name.endswith("." + target)]
+    own = sorted(documented, key=lambda name: (name.count("."), name))[:1]
+    if not own:
+        return None
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", own[0], node, contents)
+
+
+def found(dotted: str) -> Any:
+    """What a dotted name of interplay stands for, or None."""
+    parts = dotted.split(".")
+    if parts[0] != "interplay":
+        return None
+    thing: Any = import_module("interplay")
+    for place, part in enumerate(parts[1:], start=2):
+        if not hasattr(thing, part):
+            try:
+                import_module(".".join(parts[:place]))
+            except ImportError:
+                return None
+        thing = getattr(thing, part, None)
+    return thing
+
+
+def types_are_words(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
+) -> None:
+    lines[:] = [TYPE.sub(r"\1*\2*", line) for line in lines]
