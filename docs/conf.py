@@ -43,12 +43,19 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False  # LICENSE says it
 # the page at the top of the site, beside the folder docs
 templates_path = ["_templates"]
 html_additional_pages = {"index": "first.html"}
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# signatures name these as the code does, not what they stand for
+autodoc_type_aliases = {
+    name: name
+    for name in ("ArrayLike", "BoolArray", "FloatArray", "IntArray", "PackedArray")
+    + ("Term", "OnEvent", "Event", "Stop")
+}
 autodoc_default_options = {"members": True, "exclude-members": "__new__, __init__"}
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
