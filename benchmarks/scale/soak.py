@@ -7,7 +7,9 @@ are then run again. Another process deletes from the store every minute.
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import math
 import os
 import re
 import resource
@@ -80,6 +82,7 @@ class Soak:
     deleted: int = 0
     problems: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)  # minutes, MB
+    held: list[tuple[float, float]] = field(default_factory=list)  # minutes, MB that malloc gave
 
     @property
     def store(self) -> Path:
@@ -104,6 +107,9 @@ class Soak:
                 if self.runs % 20 == 19:  # as whoever starts again would
                     model = HFClassifier.load(str(model_path()))
                 self._explain(_value(rng, model), rng)
+                if self.runs % 10 == 0:
+                    gc.collect()
+                    self.held.append(((time.monotonic() - began) / 60, allocated()))
                 if self.runs % 100 == 0:
                     print(f"soak: {self.runs} runs, {self.memory[-1][1]:.0f} MB", flush=True)
         finally:
@@ -214,6 +220,7 @@ class Soak:
         """The lines of the table."""
         early, late, peak = self.growth(minutes)
         grown = 100 * (late / early - 1)
+        held = [mb for at, mb in self.held if at >= min(SETTLED, minutes / 3)] or [math.nan]
         struck = ", ".join(f"{number} {fault}" for fault, number in sorted(self.struck.items()))
         what = f"{minutes:g} minutes of explaining on the embedded model in one process"
         counts = {
@@ -234,10 +241,17 @@ class Soak:
                 bar="< 5 % growth after the first ten minutes",
                 measured=(
                     f"{grown:+.1f} %: {early:.0f} MB after ten minutes, {late:.0f} MB at the end "
-                    f"(medians of {WINDOW:g} minutes; highest since then {peak:.0f} MB)"
+                    f"(medians of {WINDOW:g} minutes; highest since then {peak:.0f} MB); between "
+                    f"runs {held[0]:.0f} and {held[-1]:.0f} MB of it are allocated, the rest is "
+                    "libraries, and free pieces that the allocator keeps"
                 ),
                 met=grown < 5 and minutes >= 60,
-                detail={"MB, median of each minute": self.minutes()},
+                detail={
+                    "MB, median of each minute": self.minutes(),
+                    "MB allocated between runs": [
+                        (round(at, 1), round(mb, 1)) for at, mb in self.held
+                    ],
+                },
             ),
             Row(
                 what=f"{what}: its store",
@@ -252,6 +266,26 @@ class Soak:
                 detail=counts,
             ),
         ]
+
+
+class _Malloc(ctypes.Structure):
+    """``struct mallinfo2`` of glibc."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def allocated() -> float:
+    """MB that malloc has given and not got back, in all threads: what a leak would add to."""
+    told = ctypes.CDLL("libc.so.6").mallinfo2
+    told.restype = _Malloc
+    now = told()
+    return float(now.uordblks + now.hblkhd) / 1e6
 
 
 class _Strike:
