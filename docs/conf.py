@@ -51,11 +51,8 @@ html_additional_pages = {"index": "first.html"}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 # signatures name these as the code does, not what they stand for
-autodoc_type_aliases = {
-    name: name
-    for name in ("ArrayLike", "BoolArray", "FloatArray", "IntArray", "PackedArray")
-    + ("Term", "OnEvent", "Event", "Stop")
-}
+_ALIASES = "ArrayLike BoolArray FloatArray IntArray PackedArray Term OnEvent Event Stop"
+autodoc_type_aliases = {name: name for name in _ALIASES.split()}
 autodoc_default_options = {"members": True, "exclude-members": "__new__, __init__"}
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
