@@ -24,11 +24,20 @@ def pair_of_classes(
 ) -> tuple[Dataset, Dataset, Dataset]:
     """Return training examples, targets and a holdout of two classes, half of each class.
 
+    The holdout is the rest of the test file, 400 of a pair in all.
+    """
+    return of_classes((name_a, name_b), train, test, seed)
+
+
+def of_classes(
+    names: Sequence[str], train: int, test: int, seed: int
+) -> tuple[Dataset, Dataset, Dataset]:
+    """Return training examples, targets and a holdout of some classes, as many of each.
+
     Inputs are the 64 numbers that the ResNet-20 has before its last layer. ``train`` examples are
     drawn from the training file, ``test`` targets from the test file; the holdout is the rest of
-    the test file (400 of a pair in all).
+    the test file.
     """
-    names = (name_a, name_b)
     rng = np.random.default_rng([seed, 11])
     shown, kept = drawn("test", names, test, rng)
     return (
