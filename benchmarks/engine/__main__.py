@@ -21,11 +21,11 @@ from threadpoolctl import threadpool_limits
 
 import interplay
 from benchmarks.engine import plots
-from benchmarks.engine.peers import ONE_THREAD, PACKAGES, Peer, installed
+from benchmarks.engine.peers import ONE_THREAD, PEER_PYTHON, peers
 from benchmarks.engine.results import Results, source
 from benchmarks.engine.run import Part, Run, Section
 from benchmarks.ground.row import Row
-from benchmarks.table import DOCS, REPOSITORY, machine, markdown
+from benchmarks.table import DOCS, machine, markdown
 from interplay.surrogates import METHODS
 
 SECTIONS = (
@@ -43,8 +43,6 @@ SECTIONS = (
     "adaptive",
     "scale",
 )
-VERSIONS = {"spectralexplain": "0.0.4", "shapiq": "1.4.1"}
-"""Peers whose kept results are reported where no interpreter has them."""
 
 
 def main() -> None:
@@ -91,7 +89,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", help="methods to compare (default: all)")
     parser.add_argument(
         "--peer-python",
-        default=str(REPOSITORY / ".venv-peers" / "bin" / "python"),
+        default=PEER_PYTHON,
         help="an interpreter with spectralexplain (`make peers`); without: kept results",
     )
     parser.add_argument("--output", type=Path, help="folder (default: docs/benchmarks)")
@@ -109,15 +107,6 @@ def arguments() -> argparse.Namespace:
 def module(name: str) -> Section:
     section: Section = import_module(f"benchmarks.engine.{name}")
     return section
-
-
-def peers(python: str) -> dict[str, Peer]:
-    """Return the peers: to be run where the interpreter has them, else their kept results."""
-    found = {}
-    for package in PACKAGES:
-        version = installed(package, python) if Path(python).exists() else None
-        found[package] = Peer(package, version or VERSIONS[package], python if version else None)
-    return found
 
 
 def page(run: Run, parts: Sequence[Part]) -> str:

@@ -14,10 +14,16 @@ import numpy as np
 
 from benchmarks.engine.data import Data
 from benchmarks.engine.results import write_json
-from benchmarks.table import DOCS
+from benchmarks.table import DOCS, REPOSITORY
 
 SCRIPTS = Path(__file__).parent.parent
 PACKAGES = {"spectralexplain": "peer_spectralexplain.py", "shapiq": "peer_shapiq.py"}
+VERSIONS = {"spectralexplain": "0.0.4", "shapiq": "1.4.1"}
+"""Peers whose kept results are reported where no interpreter has them."""
+
+PEER_PYTHON = str(REPOSITORY / ".venv-peers" / "bin" / "python")
+"""Where `make peers` puts spectralexplain."""
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
 """LightGBM asked for all cores takes as many as joblib counts, whatever OpenMP was told."""
 LIMIT = 3600.0
@@ -97,6 +103,16 @@ class Peer:
 def key(data: Data) -> str:
     """Return what a result is kept under: the hash of all rows, and the number of masks."""
     return f"{data.hash} {data.m}"
+
+
+def peers(*pythons: str) -> dict[str, Peer]:
+    """Return the peers: run where one of these interpreters has them, else their kept results."""
+    found = {}
+    for package, usual in VERSIONS.items():
+        have = [(python, installed(package, python)) for python in pythons if Path(python).exists()]
+        python, version = next(((p, v) for p, v in have if v), (None, None))
+        found[package] = Peer(package, version or usual, python)
+    return found
 
 
 def installed(package: str, python: str) -> str | None:

@@ -43,6 +43,8 @@ MOST_CALLS = 3000
 """So that the benchmark takes an hour or two: a call on 800 words takes some 90 ms of a core."""
 TOKENS = 2048
 """Words in a batch: of long texts a third of the time is saved by small ones, on one core."""
+VALUES = "octaves.db"
+"""The store of values, in :func:`folder`; what one benchmark of reviews paid for, others have."""
 SEED = 0
 AUTO, PEERS = "auto", ("proxyspex", "spex")
 ALSO = ("lasso",)
@@ -66,6 +68,18 @@ class Subject:
     def tests(self) -> int:
         return 1000 if self.n < 128 else 500
 
+    def function(self) -> Any:
+        """Return the value function: the logit of "positive", words replaced by [MASK]."""
+        function = ip.text(
+            self.text,
+            model=str(model_path()),
+            target="logit:positive",
+            batch_size=max(1, min(32, TOKENS // self.n)),
+        )
+        if len(function.features) != self.n:
+            raise ValueError(f"review {self.index}: {len(function.features)} words, not {self.n}")
+        return function
+
     @cached_property
     def code(self) -> MaskCode:
         return MaskCode.drawn(self.n, np.random.default_rng([SEED, self.index, 0]))
@@ -76,10 +90,15 @@ class Subject:
         return coded_masks(self.code, bits_for(self.code))
 
     @property
+    def most_calls(self) -> int:
+        """How many uniform masks there are, the full and the empty one among them."""
+        return len(self.coded)
+
+    @property
     def uniform(self) -> BoolArray:
         """As many uniform masks, the full and the empty one first."""
         rng = np.random.default_rng([SEED, self.index, 1])
-        return np.concatenate([_ends(self.n), uniform(self.n, len(self.coded) - 2, rng)])
+        return np.concatenate([_ends(self.n), uniform(self.n, self.most_calls - 2, rng)])
 
     @property
     def test(self) -> BoolArray:
@@ -112,6 +131,12 @@ def chosen(texts: Sequence[str], low: int, high: int, count: int = EACH) -> list
     return [inside[(2 * i + 1) * len(inside) // (2 * count)] for i in range(count)]
 
 
+def reviews() -> list[str]:
+    """Return the 160 reviews of the SPEX paper, in the order of the file."""
+    with (assets() / "text" / "long_reviews.csv").open(encoding="utf-8", newline="") as file:
+        return [row["review"] for row in csv.DictReader(file)]
+
+
 def folder() -> Path:
     """Return where values and fits are kept."""
     return Path(tempfile.gettempdir()) / f"interplay-benchmarks-{os.getuid()}"
@@ -122,8 +147,7 @@ def rows(quick: bool = False) -> list[Row]:
     import torch
 
     torch.set_num_threads(1)
-    with (assets() / "text" / "long_reviews.csv").open(encoding="utf-8", newline="") as file:
-        texts = [row["review"] for row in csv.DictReader(file)]
+    texts = reviews()
     found = []
     for low, high in OCTAVES[:1] if quick else OCTAVES:
         places = chosen(texts, low, high, QUICK_EACH if quick else EACH)
@@ -135,17 +159,10 @@ def rows(quick: bool = False) -> list[Row]:
 def measure(subject: Subject, kept: Path) -> dict[str, Any]:
     """Return the R² of each method on one review, with its calls and seconds."""
     kept.mkdir(parents=True, exist_ok=True)
-    function = ip.text(
-        subject.text,
-        model=str(model_path()),
-        target="logit:positive",
-        batch_size=max(1, min(32, TOKENS // subject.n)),
-    )
-    if len(function.features) != subject.n:
-        raise ValueError(f"review {subject.index}: {len(function.features)} words, not {subject.n}")
+    function = subject.function()
     began = time.perf_counter()
     values = {}
-    with Store(kept / "octaves.db") as store:
+    with Store(kept / VALUES) as store:
         for name in ("uniform", "coded", "test"):
             masks = getattr(subject, name)
             values[name] = evaluate(function, masks, store=store).values[:, 0]
@@ -174,12 +191,17 @@ def fitted(subject: Subject, values: dict[str, FloatArray], method: str) -> dict
     """Fit one method and judge it."""
     began = time.perf_counter()
     if method == "spex":
-        design = ip.Recording(subject.coded, values["coded"], design="coded", code=subject.code)
-        surrogate = ip.fit(design.masks, design.values, method=method, design=design, seed=SEED)
+        surrogate = fit_coded(subject.code, subject.coded, values["coded"])
     else:
         surrogate = ip.fit(subject.uniform, values["uniform"], method=method, seed=SEED)
     seconds = time.perf_counter() - began
     return {"r2": r_squared(values["test"], surrogate.predict(subject.test)), "seconds": seconds}
+
+
+def fit_coded(code: MaskCode, masks: BoolArray, values: FloatArray) -> Any:
+    """Return the fit of "spex" to the masks of a coded design."""
+    design = ip.Recording(masks, values, design="coded", code=code)
+    return ip.fit(masks, values, method="spex", design=design, seed=SEED)
 
 
 def octave(low: int, high: int, measured: Sequence[dict[str, Any]]) -> Row:
