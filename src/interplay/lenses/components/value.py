@@ -15,7 +15,7 @@ from interplay.lenses.components.network import Network
 from interplay.lenses.components.parts import Part
 from interplay.lenses.components.sites import Anatomy, Site
 from interplay.lenses.components.task import IntArray, Questions, Task
-from interplay.lenses.remake import Recipe, recipe_of
+from interplay.lenses.value import LensValueFunction
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 MASKS = 64
@@ -23,7 +23,7 @@ MASKS = 64
 MOST_MASKS = 512
 
 
-class ComponentValueFunction:
+class ComponentValueFunction(LensValueFunction):
     """A value function over the parts of a network; made by :func:`interplay.components`.
 
     Called with ``masks``, bool ``(m, n)``, True = part kept; returns float64 ``(m,)``, or
@@ -111,18 +111,10 @@ class ComponentValueFunction:
             "test_prompts": len(task.prompts("test")),
             "prompts_per_mask": prompts_per_mask,
             "units": "head" if {part.kind for part in parts} == {"head"} else "part",
-            "target": self.targets[0] if len(self.targets) == 1 else list(self.targets),
+            "target": self.target_told,
         }
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
-
-    @property
-    def recipe(self) -> Recipe:
-        """What makes it again in another process, with a model loaded there."""
-        return recipe_of(self)
-
-    def __call__(self, masks: BoolArray, /) -> FloatArray:
-        return np.asarray(self.measure(masks).values)
 
     def measure(self, masks: BoolArray) -> Measured:
         """Return the means over prompts; of drawn prompts, also the variance of those means."""
@@ -136,9 +128,9 @@ class ComponentValueFunction:
             left = 1 - count / len(self.prompts)  # drawn without replacement
             spread = np.nansum((scores - values[:, None]) ** 2, axis=1) / (count - 1)
             noise = spread / count * left
-        if len(self.targets) == 1:
-            return Measured(values[:, 0], noise_var=None if noise is None else noise[:, 0])
-        return Measured(values, noise_var=noise)
+        return Measured(
+            self.column(values), noise_var=None if noise is None else self.column(noise)
+        )
 
     def scores(self, masks: BoolArray) -> FloatArray:
         """Return the values of single prompts, float64 ``(m, p, q)``, each prompt under each mask.

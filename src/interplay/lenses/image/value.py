@@ -14,15 +14,15 @@ from interplay.lenses.image.ablation import ImageAblation
 from interplay.lenses.image.picture import digest, preview
 from interplay.lenses.image.regions import outlines
 from interplay.lenses.image.scores import Scores
-from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.text.words import words
-from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
+from interplay.lenses.value import LensValueFunction
+from interplay.value_function import BoolArray, Measured, check_masks
 
 # One call takes several batches of the model, so that equal pictures are found.
 BATCHES_PER_CALL = 4
 
 
-class ImageValueFunction:
+class ImageValueFunction(LensValueFunction):
     """A value function over the regions of one picture; made by :func:`interplay.image`.
 
     Called with ``masks``, bool ``(m, n)``, True = region kept; returns float64 ``(m,)``, or
@@ -79,7 +79,7 @@ class ImageValueFunction:
             "units": units,
             "mask": ablation.mask,
             "model": self.model.name,
-            "target": self.targets[0] if len(self.targets) == 1 else list(self.targets),
+            "target": self.target_told,
             **scores.told,
             "caption": caption,
             "spans": [list(span) for span in self._spans],
@@ -105,14 +105,6 @@ class ImageValueFunction:
         }
         self.fingerprint = identity_fingerprint(identity)
 
-    @property
-    def recipe(self) -> Recipe:
-        """What makes it again in another process, with a model loaded there."""
-        return recipe_of(self)
-
-    def __call__(self, masks: BoolArray, /) -> FloatArray:
-        return np.asarray(self.measure(masks).values)
-
     def measure(self, masks: BoolArray) -> Measured:
         """Return the values, with the tokens that were read for each mask where there are any."""
         masks = check_masks(masks, n=len(self.features))
@@ -127,7 +119,7 @@ class ImageValueFunction:
             [place[row] for row in rows],
             captions,
         )
-        return Measured(values[:, 0] if len(self.targets) == 1 else values, tokens=tokens)
+        return Measured(self.column(values), tokens=tokens)
 
     def masked_picture(self, mask: BoolArray) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return the picture that is scored for one mask, bool ``(n,)``: uint8 ``(h, w, 3)``."""

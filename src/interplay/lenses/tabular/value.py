@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from interplay.fingerprint import fingerprint, identity_fingerprint
 from interplay.lenses.tabular.outputs import Outputs
 from interplay.lenses.tabular.table import Places, Table, written
+from interplay.lenses.value import LensValueFunction
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 ROWS = 4096
@@ -43,7 +44,7 @@ class TableMask:
         return "mean" if self.kind == "mean" else f"marginal:{self.draws or 'all'}"
 
 
-class TableValueFunction:
+class TableValueFunction(LensValueFunction):
     """A value function over the columns of one row; made by :func:`interplay.tabular`.
 
     Called with ``masks``, bool ``(m, n)``, True = column kept; returns float64 ``(m,)``, or
@@ -95,7 +96,7 @@ class TableValueFunction:
             "values": [written(table.value(j)) for j in range(len(table.columns))],
             "background": table.background,
             "mask": mask.name,
-            "target": self.targets[0] if len(self.targets) == 1 else list(self.targets),
+            "target": self.target_told,
         }
         code = fingerprint(predict).digest
         answers, self.noisy = self._answers()
@@ -112,9 +113,6 @@ class TableValueFunction:
         }
         self.fingerprint = identity_fingerprint(identity)
 
-    def __call__(self, masks: BoolArray, /) -> FloatArray:
-        return np.asarray(self.measure(masks).values)
-
     def measure(self, masks: BoolArray) -> Measured:
         """Return the values; of marginal draws, also the variance that drawing gives them."""
         masks = check_masks(masks, n=len(self.features))
@@ -128,10 +126,8 @@ class TableValueFunction:
                 # drawn without replacement: of the whole background nothing would be left unsure
                 left = 1 - k / self.table.background
                 noise[start : start + len(part)] = told.var(axis=1, ddof=1) / k * left
-        one = q == 1
         return Measured(
-            values[:, 0] if one else values,
-            noise_var=(noise[:, 0] if one else noise) if self._sampled else None,
+            self.column(values), noise_var=self.column(noise) if self._sampled else None
         )
 
     def masked_rows(self, mask: BoolArray) -> Any:

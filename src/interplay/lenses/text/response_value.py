@@ -9,16 +9,16 @@ import numpy as np
 
 from interplay.errors import BadInput
 from interplay.fingerprint import identity_fingerprint
-from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.text.ablation import Ablation
 from interplay.lenses.text.response_targets import ResponseTarget, TextTarget
+from interplay.lenses.value import LensValueFunction
 from interplay.models.language import LanguageModel, Query, Response, Tokens
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 MAX_NEW_TOKENS = 64
 
 
-class ResponseValueFunction:
+class ResponseValueFunction(LensValueFunction):
     """A value function over the units of one prompt; made by :func:`interplay.text`.
 
     Called with ``masks``, bool ``(m, n)``, True = unit kept; returns float64 ``(m,)``, or
@@ -65,7 +65,7 @@ class ResponseValueFunction:
             **document.told,
             "mask": ablation.mask,
             "model": model.name,
-            "target": self.targets[0] if len(wanted) == 1 else list(self.targets),
+            "target": self.target_told,
         }
         identity = {
             **self.subject,
@@ -80,17 +80,6 @@ class ResponseValueFunction:
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
         self.fingerprint = identity_fingerprint(identity)
-
-    @property
-    def recipe(self) -> Recipe:
-        """What makes it again in another process, with a model loaded there."""
-        return recipe_of(self)
-
-    def __call__(self, masks: BoolArray, /) -> FloatArray:
-        measured = self.measure(masks)
-        if measured.failure is not None:
-            raise measured.failure
-        return np.asarray(measured.values)
 
     def measure(self, masks: BoolArray) -> Measured:
         """Return the values with the tokens, and the money where there is a price, of each mask.
@@ -113,7 +102,7 @@ class ResponseValueFunction:
             )
             tokens, usd, failure = scored.tokens, scored.usd, scored.failure
         return Measured(
-            values[:, 0] if len(self.targets) == 1 else values,
+            self.column(values),
             tokens=tokens,
             usd=usd,
             failure=failure,

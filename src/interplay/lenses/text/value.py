@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from interplay.fingerprint import identity_fingerprint
-from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.targets import ClassTarget, class_target
 from interplay.lenses.text.ablation import Ablation
+from interplay.lenses.value import LensValueFunction
 from interplay.models.hf_classifier import HFClassifier
 from interplay.models.language import Tokens
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
@@ -19,7 +19,7 @@ from interplay.value_function import BoolArray, FloatArray, Measured, check_mask
 BATCHES_PER_CALL = 4
 
 
-class TextValueFunction:
+class TextValueFunction(LensValueFunction):
     """A value function over the units of one text; made by :func:`interplay.text`.
 
     Called with ``masks``, bool ``(m, n)``, True = unit kept; returns float64 ``(m,)``, or
@@ -69,27 +69,19 @@ class TextValueFunction:
             "mask": ablation.mask,
             "model": model.name,
             # of one target its name, so that fingerprints of older stores hold
-            "target": self.targets[0] if len(wanted) == 1 else list(self.targets),
+            "target": self.target_told,
         }
         identity = {**self.subject, "model": model.fingerprint, "version": 2}
         if arguments is not None:
             self.subject["arguments"] = dict(arguments)
         self.fingerprint = identity_fingerprint(identity)
 
-    @property
-    def recipe(self) -> Recipe:
-        """What makes it again in another process, with a model loaded there."""
-        return recipe_of(self)
-
-    def __call__(self, masks: BoolArray, /) -> FloatArray:
-        return np.asarray(self.measure(masks).values)
-
     def measure(self, masks: BoolArray) -> Measured:
         """Return the values with the tokens that the model read for each mask."""
         masks = check_masks(masks, n=len(self.features))
         logits, tokens = self._logits(masks)
         values = np.stack([target(logits) for target in self.wanted], axis=1)
-        return Measured(values[:, 0] if len(self.wanted) == 1 else values, tokens=tokens)
+        return Measured(self.column(values), tokens=tokens)
 
     def forecast(self, masks: BoolArray) -> dict[str, tuple[float, float]]:
         """Return the tokens that the model will read for these masks, as ``(low, high)``."""

@@ -16,13 +16,14 @@ from interplay.lenses.training_data.dataset import Dataset
 from interplay.lenses.training_data.engines.engine import Retrainer, Trainer
 from interplay.lenses.training_data.scores import ignorant, measured
 from interplay.lenses.training_data.subject import subject_of
+from interplay.lenses.value import LensValueFunction
 from interplay.value_function import BoolArray, FloatArray, Measured, check_masks
 
 MEAN: Final = "mean"
 """Name of the target that is the mean over all test examples."""
 
 
-class TrainingDataValueFunction:
+class TrainingDataValueFunction(LensValueFunction):
     """Retrains a model on what each mask keeps, and measures it on test examples.
 
     Made by :func:`interplay.training_data`. Called with masks, bool ``(m, n)``, returns float64
@@ -96,9 +97,6 @@ class TrainingDataValueFunction:
     def recipe(self) -> Recipe | None:
         """What makes it again from its files; None where it is made of Python objects."""
         return recipe_of(self) if self.subject.get("arguments") else None
-
-    def __call__(self, masks: BoolArray, /) -> FloatArray:
-        return np.asarray(self.measure(masks).values)
 
     def replicate(self, r: int) -> TrainingDataValueFunction:
         """Return the same with other seeds of the trainings: those of the r-th time."""
