@@ -24,7 +24,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "mathml",
+    "formulas",
     "public_names",
 ]
 
@@ -38,7 +38,7 @@ myst_heading_anchors = 4  # those that GitHub gives to headings
 
 html_theme = "furo"
 html_title = f"interplay {__version__}"
-html_math_renderer = "mathml"
+html_math_renderer = "formulas"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False

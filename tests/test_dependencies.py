@@ -25,7 +25,7 @@ EXTRAS = {
     "ray": {"ray"},
     "view": {"starlette", "uvicorn"},
     "interop": {"shapiq", "shap", "networkx", "pandas"},
-    "docs": {"sphinx", "furo", "myst-parser", "latex2mathml"},
+    "docs": {"sphinx", "furo", "myst-parser", "matplotlib"},
     "dev": {
         *(
             "pytest",
