@@ -34,7 +34,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def inline(self: HTML5Translator, node: nodes.math) -> None:
     # limits beside their sign, not below it: lines of text keep their distance
-    self.body.append(drawn(re.sub(r"\\(sum|prod|min)(?=_)", r"{\\\1}", node.astext())))
+    formula = drawn(re.sub(r"\\(sum|prod|min)(?=_)", r"{\\\1}", node.astext()))
+    self.body.append(formula + "&#8288;")  # a comma after it stays in its line
     raise nodes.SkipNode
 
 
