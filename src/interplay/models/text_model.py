@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,19 @@ SERVER_OPTIONS = (
     "tokens_per_minute",
 )
 """What the command line can say of a server."""
+
+
+def _server(name: str, **options: Any) -> LanguageModel:
+    from interplay.models.openai_server import OpenAIServer
+
+    return OpenAIServer.connect(name, **options)
+
+
+PROVIDERS: dict[str, Callable[..., LanguageModel]] = {
+    SERVER: _server,
+}
+"""Who opens a model that is in no folder, by what its name begins with: called with the rest of the
+name and the options."""
 
 
 def open_text_model(
@@ -51,12 +65,11 @@ def open_text_model(
     """
     name = str(model)
     given = {key: value for key, value in server.items() if value is not None}
-    if name.startswith(SERVER):
-        from interplay.models.openai_server import OpenAIServer
-
-        if device is not None or dtype is not None:
-            raise BadInput(f"device and dtype are for local models; {name!r} is behind a server")
-        return OpenAIServer.connect(name.removeprefix(SERVER), **given)
+    for prefix, opened in PROVIDERS.items():
+        if name.startswith(prefix):
+            if device is not None or dtype is not None:
+                raise BadInput(f"device and dtype are for models of folders; got model={name!r}")
+            return opened(name.removeprefix(prefix), **given)
     if given:
         raise BadInput(
             f"{', '.join(given)}: only for servers, model='openai:NAME'; got model={name!r}"
