@@ -23,7 +23,7 @@ import numpy as np
 import interplay as ip
 from benchmarks.engine.data import game_values, masks_of, recording
 from benchmarks.table import machine, markdown, write
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.masks import uniform
 from interplay.metrics import rank_correlation
 from interplay.recording import Recording

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from interplay.actions.choice import Choice, differences
 from interplay.actions.counterfactuals import Counterfactual, Counterfactuals
 from interplay.actions.flipped import Alternative, Flip
 from interplay.actions.inputs import Transfer
-from interplay.actions.prune.pruning import Choice, Contest, Pruning, differences
+from interplay.actions.prune.pruning import Contest, Pruning
 from interplay.actions.rates import Rate
 from interplay.actions.select.selection import Reason, Selection
 

@@ -19,7 +19,7 @@ from interplay.comparison import Comparison, align, compare
 from interplay.comparison.sampling import relation
 from interplay.errors import BadInput
 from interplay.explanation import Explanation
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.metrics import Estimate, q_values
 
 

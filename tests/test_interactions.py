@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from interplay.errors import BadInput
-from interplay.interactions import Z_90, Interaction, Interactions
+from interplay.interactions import Interaction, Interactions
+from interplay.intervals import Z_90
 from interplay.spectrum import Spectrum
 
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from interplay.errors import BadInput, MissingExtra
 from interplay.explanation.contents import contents
-from interplay.interactions import Z_90, Interactions
+from interplay.interactions import Interactions
 from interplay.interactions.csv_file import guarded, unguarded
 from interplay.interactions.rows import COLUMNS, listed
+from interplay.intervals import Z_90
 from interplay.packing import canonical_key
 from interplay.spectrum import Spectrum
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interplay.errors import BadInput
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.packing import pack_terms
 from interplay.spectrum import Spectrum
 

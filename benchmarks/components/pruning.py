@@ -21,6 +21,7 @@ from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from interplay.actions.prune import across
 from interplay.actions.prune.search import TRIALS
+from interplay.intervals import of_mean
 
 SHARES = (0.5, 0.66, 0.83)
 SPLITS, QUICK_SPLITS = 10, 2
@@ -102,13 +103,10 @@ def compared(
         place = whole[0].contests[[c.size for c in whole[0].contests].index(row["size"])].share
         own = np.array([_test(found, place) for found in whole])
         apart = own - np.array([_test(found, place) for found in bare])
-        counts = np.random.default_rng(5).multinomial(
-            len(apart), [1 / len(apart)] * len(apart), 1000
-        )
-        low, high = np.quantile(counts @ apart / len(apart), [0.05, 0.95])
+        low, high = of_mean(apart, np.random.default_rng(5), draws=1000)
         rows.append(
             {**row, "method": UNTRIED, "difference": float(apart.mean())}
-            | {"low": float(low), "high": float(high)}
+            | {"low": low, "high": high}
         )
     return [[row for row in rows if row["size"] == contest.size] for contest in whole[0].contests]
 

@@ -15,7 +15,7 @@ from benchmarks.engine.results import Measured
 from benchmarks.engine.run import Part, Run
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.packing import term_tuples
 from interplay.spectrum import Spectrum
 from interplay.value_function import FloatArray

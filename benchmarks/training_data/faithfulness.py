@@ -17,9 +17,10 @@ import interplay as ip
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from benchmarks.training_data.subjects import pair_of_classes
+from interplay.intervals import of_mean
 from interplay.lenses.training_data.engines import trainer_of
 from interplay.masks import uniform
-from interplay.metrics import LEVEL, bootstrap, r_squared
+from interplay.metrics import r_squared
 
 PAIRS = (("cat", "dog"), ("automobile", "truck"))
 TRAINERS = ("logistic", "ridge")
@@ -75,8 +76,7 @@ def row_of(trainer: str, pair: tuple[str, str], scores: Sequence[Score]) -> Row:
     for kind in ("r2", "lds"):
         held = {m: np.array([getattr(one, kind)[m] for one in scores]) for m in METHODS}
         apart = held["auto"] - held["lasso"]
-        counts = bootstrap(len(apart), np.random.default_rng(1))
-        low, high = np.quantile(counts @ apart / len(apart), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = of_mean(apart, np.random.default_rng(1))
         name = {"r2": "R²", "lds": "LDS"}[kind]
         told.append(
             f"{name} auto {held['auto'].mean():.3f}, LASSO {held['lasso'].mean():.3f}, difference "
@@ -85,8 +85,8 @@ def row_of(trainer: str, pair: tuple[str, str], scores: Sequence[Score]) -> Row:
         detail[kind] = {
             **{m: held[m].tolist() for m in METHODS},
             "difference": float(apart.mean()),
-            "low": float(low),
-            "high": float(high),
+            "low": low,
+            "high": high,
             "below": int((apart < 0).sum()),
         }
     return Row(

@@ -17,6 +17,7 @@ from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from benchmarks.training_data import subjects
 from interplay.actions.select import Selection
+from interplay.intervals import of_mean
 from interplay.lenses.training_data.together import together
 
 COUNT, COPIES, TARGETS, KEEP, MASKS = 400, 40, 200, 0.7, 1000
@@ -76,9 +77,7 @@ def _accuracy(margins: Any, found: Selection, name: str) -> float:
 def _paired(runs: list[dict[str, Any]], rival: str) -> tuple[float, float, float]:
     """Mean of auto less a rival over seeds, and its 90 % interval, by bootstrap over seeds."""
     apart = np.array([run["test"]["auto"] - run["test"][rival] for run in runs])
-    counts = np.random.default_rng(5).multinomial(len(apart), [1 / len(apart)] * len(apart), 4000)
-    low, high = np.quantile(counts @ apart / len(apart), [0.05, 0.95])
-    return float(apart.mean()), float(low), float(high)
+    return float(apart.mean()), *of_mean(apart, np.random.default_rng(5), draws=4000)
 
 
 def _judged(value: str, copies: int, runs: list[dict[str, Any]]) -> Row:

@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.interactions import Z_90
+from interplay.intervals import LEVEL, TAILS, Z_90, bootstrap, of_mean
 from interplay.value_function import FloatArray
-
-LEVEL = 0.9
-"""Coverage of every interval that interplay shows."""
 
 WIDENING = 1.1
 """What the bootstrap's standard errors are multiplied by: resamples of some hundred rows hold too
@@ -149,13 +146,6 @@ def r_squared(
     return min(1.0 - (error - noise) / (spread - noise), 1.0) if spread > noise else 0.0
 
 
-def bootstrap(m: int, rng: np.random.Generator, draws: int = 2000) -> FloatArray:
-    """Return how often each of m rows occurs in each of so many resamples, ``(draws, m)``."""
-    if m == 0:
-        return np.zeros((draws, 0))
-    return rng.multinomial(m, np.full(m, 1.0 / m), size=draws).astype(np.float64)
-
-
 def faithfulness(
     values: FloatArray,
     predicted: FloatArray,
@@ -210,8 +200,7 @@ def faithfulness(
     spread = counts @ (weights * np.square(centred)) / total
     spread -= np.square(counts @ (weights * centred) / total)
     signal = spread - counts @ (weights * noise) / total
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    if noise_var is not None and np.quantile(signal, tails[0]) <= 0 < spread.max():
+    if noise_var is not None and np.quantile(signal, TAILS[0]) <= 0 < spread.max():
         return Estimate(0.0, 0.0, 1.0, distribution)
     floor = 1e-24 * max(float(np.square(values).mean()), 1e-300)
     usable = spread > floor
@@ -221,8 +210,8 @@ def faithfulness(
     signal = np.maximum(signal, 1e-3 * spread)[usable]
     unexplained = (counts @ (weights * error) / total)[usable] / signal
     share = 1.0 - value
-    if share <= 0.0 or np.quantile(unexplained, tails[0]) <= 1e-12:  # (nearly) without error
-        low, high = 1.0 - np.quantile(unexplained, tails[::-1])
+    if share <= 0.0 or np.quantile(unexplained, TAILS[0]) <= 1e-12:  # (nearly) without error
+        low, high = 1.0 - np.quantile(unexplained, TAILS[::-1])
         return Estimate(
             value, float(min(low, value)), float(min(max(high, value), 1.0)), distribution
         )
@@ -268,8 +257,7 @@ class DatamodelingScore:
             return cls(float("nan"), float("-inf"), 1.0, tuple(each))
         value = float(known.mean())
         if len(known) > 1:
-            counts = bootstrap(len(known), np.random.default_rng(0))
-            low, high = np.quantile(counts @ known / len(known), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            low, high = of_mean(known, np.random.default_rng(0))
         else:
             half = Z_90 * math.sqrt((1 + value**2 / 2) / max(m - 3, 1))
             centre = math.atanh(min(max(value, -1 + 1e-12), 1 - 1e-12))

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from interplay import spectrum_file
 from interplay.errors import BadInput
 from interplay.indices import canonical_name, convert, resolve_order, weight
-from interplay.interactions import Z_90, Interaction, Interactions
+from interplay.interactions import Interaction, Interactions
+from interplay.intervals import Z_90
 from interplay.packing import (
     IntArray,
     PackedArray,

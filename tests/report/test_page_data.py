@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import interplay as ip
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.report.page_data import answers, page_data
 from interplay.report.reading import Reading
 

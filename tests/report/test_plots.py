@@ -22,7 +22,7 @@ from test_components_report import NAMES, PARTS, Network
 from test_image_report import PICTURE, image_summary
 
 import interplay as ip
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.report import plots
 from interplay.report.plots.letters import Pen
 from interplay.report.plots.style import LOWERS, RAISES, REST

@@ -14,7 +14,8 @@ import pytest
 from interplay import Spectrum
 from interplay.codes import MaskCode
 from interplay.indices import weight
-from interplay.metrics import Z_90, bootstrap, faithfulness, r_squared
+from interplay.intervals import Z_90, bootstrap
+from interplay.metrics import faithfulness, r_squared
 from interplay.surrogates.boosting import Trees
 from interplay.surrogates.parity_gp import error_bars
 from interplay.surrogates.parity_gp.kernel import Kernel

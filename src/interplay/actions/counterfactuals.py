@@ -11,12 +11,12 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from interplay.actions.choice import interval
 from interplay.actions.explained import Explained, same_function
-from interplay.actions.prune.pruning import interval
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
 from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, evaluate, parse_budget
+from interplay.intervals import bootstrap, leaves_out_zero, middle
 from interplay.lenses.pairs import pairs_of
-from interplay.metrics import LEVEL, bootstrap
 from interplay.value_function import BoolArray, FloatArray
 
 FORMAT: Final = "interplay.counterfactuals"
@@ -63,7 +63,7 @@ class Counterfactual:
     @property
     def clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        return leaves_out_zero(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -373,8 +373,7 @@ def _agreement(
         return None, None
     counts = bootstrap(len(found), np.random.default_rng([seed, 9]))
     shares = counts @ np.array([pair.agrees for pair in found]) / len(found)
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    low, high = np.quantile(shares, tails)
+    ends = middle(shares)
     table = np.stack(_columns(found), axis=1)
     table = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-300)
     means = counts @ table / len(found)
@@ -382,9 +381,8 @@ def _agreement(
     spread = (counts @ np.square(table) / len(found) - np.square(means)).prod(axis=1)
     known = spread > 1e-12  # of a draw that holds the same pair again and again there is none
     if not known.any():
-        return (float(low), float(high)), None
-    least, most = np.quantile(products[known] / np.sqrt(spread[known]), tails)
-    return (float(low), float(high)), (float(least), float(most))
+        return ends, None
+    return ends, middle(products[known] / np.sqrt(spread[known]))
 
 
 def _listed(given: tuple[float, float] | None) -> list[float] | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from interplay.actions.decision import Decision
+from interplay.intervals import Z_90
 from interplay.value_function import FloatArray
-
-Z90: Final = 1.6448536269514722
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,12 @@ class Rate:
 
     @property
     def _center(self) -> float:
-        return (self.count + Z90**2 / 2) / (self.total + Z90**2) if self.total else 0.5
+        return (self.count + Z_90**2 / 2) / (self.total + Z_90**2) if self.total else 0.5
 
     @property
     def _half(self) -> float:
         n, p = self.total, self.count / self.total if self.total else 0.5
-        return Z90 * math.sqrt(n * p * (1 - p) + Z90**2 / 4) / (n + Z90**2)
+        return Z_90 * math.sqrt(n * p * (1 - p) + Z_90**2 / 4) / (n + Z_90**2)
 
 
 def rate_of(decision: Decision, samples: FloatArray) -> Rate:

@@ -25,7 +25,8 @@ from scipy.special import stdtr, stdtrit
 
 from interplay.errors import BadInput, required, unknown
 from interplay.explanation import Explanation
-from interplay.metrics import LEVEL, q_values
+from interplay.intervals import LEVEL
+from interplay.metrics import q_values
 from interplay.numbers import Scale, count
 from interplay.value_function import bare
 

@@ -17,7 +17,7 @@ from interplay.comparison.settings import Setting, differing, settings
 from interplay.comparison.spread import Spread, spread
 from interplay.errors import BadInput, required, unknown
 from interplay.explanation import Explanation
-from interplay.metrics import LEVEL
+from interplay.intervals import LEVEL
 from interplay.report.reading import Reading
 
 FORMAT: Final = "interplay.comparison"

@@ -24,8 +24,9 @@ from scipy.special import ndtr
 from interplay.comparison.alignment import Alignment
 from interplay.explanation import Explanation
 from interplay.indices import weight
-from interplay.interactions import Z_90, Interaction, sign_probability
-from interplay.metrics import LEVEL, q_values
+from interplay.interactions import Interaction, sign_probability
+from interplay.intervals import LEVEL, Z_90, leaves_out_zero
+from interplay.metrics import q_values
 from interplay.packing import Term, canonical_key
 from interplay.value_function import FloatArray
 
@@ -268,7 +269,7 @@ def _judged(
         q |= dict(zip((row.features for row in of), found, strict=True))
     out = []
     for row in rows:
-        away = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
+        away = leaves_out_zero(row.low, row.high)
         share = q.get(row.features)
         clear = away and abs(row.value) > negligible and (share is None or share <= CHANCE)
         sign = None if same_numbers else row.sign_probability

@@ -8,6 +8,6 @@ peers.py     shapiq and shap
 graph.py     networkx
 """
 
-from interplay.interactions.table import Z_90, Interaction, Interactions, sign_probability
+from interplay.interactions.table import Interaction, Interactions, sign_probability
 
-__all__ = ["Z_90", "Interaction", "Interactions", "sign_probability"]
+__all__ = ["Interaction", "Interactions", "sign_probability"]

@@ -10,10 +10,8 @@ from statistics import NormalDist
 from typing import Any
 
 from interplay.errors import BadInput
+from interplay.intervals import Z_90
 from interplay.packing import Term
-
-Z_90 = NormalDist().inv_cdf(0.95)
-"""Half-width of a 90 % normal interval in standard errors."""
 
 
 def sign_probability(value: float, error: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.numbers import Scale
 from interplay.report.reading import Reading
 

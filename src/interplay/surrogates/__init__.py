@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from interplay.errors import BadInput, unknown
-from interplay.metrics import bootstrap, rank_correlation
+from interplay.intervals import bootstrap
+from interplay.metrics import rank_correlation
 from interplay.recording import Recording
 from interplay.surrogates.auto import Auto
 from interplay.surrogates.base import SparseSurrogate, Surrogate

@@ -1,8 +1,9 @@
 """Which parts of a network can go, tested on prompts that the fit has not seen."""
 
+from interplay.actions.choice import Choice, Difference
 from interplay.actions.prune.checkpoint import Checkpoint, save_pruned
 from interplay.actions.prune.prune import prune
-from interplay.actions.prune.pruning import Choice, Contest, Difference, Pruning, across
+from interplay.actions.prune.pruning import Contest, Pruning, across
 
 __all__ = [
     "Checkpoint",

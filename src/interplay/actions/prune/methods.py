@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from interplay.actions.choice import Choice, differences
 from interplay.actions.explained import Explained
 from interplay.actions.prune.choose import Room, by_lasso, by_program, draws_of
 from interplay.actions.prune.gradients import gate_gradients
-from interplay.actions.prune.pruning import Choice, Contest, differences
+from interplay.actions.prune.pruning import Contest
 from interplay.actions.prune.scores import Prunable, Scores
 from interplay.actions.prune.search import DIGITS, best_first, searched
 from interplay.errors import BadInput, BudgetExceeded

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from interplay.actions.choice import Choice, Difference, interval
 from interplay.errors import BadInput, unknown
-from interplay.metrics import LEVEL, bootstrap
 from interplay.numbers import short
-from interplay.value_function import BoolArray, FloatArray
+from interplay.value_function import BoolArray
 
 if TYPE_CHECKING:
     from interplay.actions.prune.checkpoint import Checkpoint
@@ -29,81 +29,6 @@ METHODS: Final = {
     "keep-one": "largest values when one part is all there is",
     "attribution-patching": "largest gradients of gates, one backward pass",
 }
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The parts that one method keeps, and what the model does with them.
-
-    Attributes
-    ----------
-    method : str
-    kept : tuple of int
-    predicted : float, optional
-        What the spectrum said of it; None for other methods.
-    proved : bool
-        Whether no set of this size has a higher prediction. False where swaps led elsewhere.
-    train, test : float
-        Measured values, means over the prompts of each split.
-    low, high : float, optional
-        90 % interval of ``test``, over test prompts; None where there is only one.
-    tried : int
-        Evaluations on train prompts that the method took beside those of the fit.
-    each : tuple of float
-        ``test`` of each test prompt.
-    """
-
-    method: str
-    kept: tuple[int, ...]
-    predicted: float | None
-    proved: bool
-    train: float
-    test: float
-    low: float | None
-    high: float | None
-    tried: int
-    each: tuple[float, ...] = field(repr=False)
-
-    @classmethod
-    def of(
-        cls,
-        method: str,
-        mask: BoolArray,
-        train: float,
-        each: FloatArray,
-        seed: int,
-        *,
-        predicted: float | None = None,
-        proved: bool = False,
-        tried: int = 0,
-    ) -> Self:
-        """Return the choice of a mask, from its value on train and each value on test prompts."""
-        return cls(
-            method,
-            tuple(np.flatnonzero(mask).tolist()),
-            predicted,
-            proved,
-            train,
-            float(each.mean()),
-            *interval(each, seed),
-            tried,
-            tuple(each.tolist()),
-        )
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Test value of the chosen method less that of another, on the same prompts."""
-
-    method: str
-    value: float
-    low: float | None
-    high: float | None
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -310,25 +235,6 @@ class Pruning:
                 return contest
         asked = ", ".join(f"{one.share:g} ({one.size} parts)" for one in self.contests)
         raise BadInput(f"keep={keep!r} was not asked for; there are {asked}")
-
-
-def interval(values: FloatArray, seed: int) -> tuple[float | None, float | None]:
-    """Return the 90 % interval of a mean over prompts, by bootstrap; None of one prompt."""
-    if len(values) < 2:
-        return None, None
-    counts = bootstrap(len(values), np.random.default_rng([seed, 5]))
-    low, high = np.quantile(counts @ values / len(values), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def differences(choices: dict[str, Choice], seed: int) -> tuple[Difference, ...]:
-    """Return the first choice less each other, paired by prompt."""
-    first, *others = choices.values()
-    found = []
-    for other in others:
-        paired = np.array(first.each) - np.array(other.each)
-        found.append(Difference(other.method, float(paired.mean()), *interval(paired, seed)))
-    return tuple(found)
 
 
 def across(prunings: Sequence[Pruning], *, seed: int = 0) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from interplay.actions.prune.choose import Room
 from interplay.actions.prune.search import Trials
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.value_function import BoolArray, FloatArray
 
 SURE = Z_90

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from interplay.actions.choice import Choice, differences, interval
 from interplay.actions.explained import Explained, check_same
 from interplay.actions.prune.choose import Room, by_lasso, by_program, rooms
-from interplay.actions.prune.pruning import Choice, differences, interval
 from interplay.actions.prune.scores import Scores
 from interplay.actions.prune.search import TRIALS, Trials, searched
 from interplay.actions.select.exchange import exchanged, ladder, without_neighbours

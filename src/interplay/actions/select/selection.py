@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.prune.pruning import Choice, Difference
+from interplay.actions.choice import Choice, Difference
 from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.numbers import short

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import BadInput
+from interplay.intervals import middle
 from interplay.lenses import pairs as of_any
-from interplay.metrics import LEVEL
 from interplay.spectrum import Spectrum
 from interplay.value_function import FloatArray
 
@@ -279,8 +279,8 @@ def _grouped(layers: list[int], groups: int) -> list[list[int]]:
 
 def _interval(value: float, draws: FloatArray) -> tuple[float, float]:
     """The interval of the draws, and the value in it: it is not corrected, and may lie outside."""
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return min(float(low), value), max(float(high), value)
+    low, high = middle(draws)
+    return min(low, value), max(high, value)
 
 
 def _between(

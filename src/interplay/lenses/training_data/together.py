@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.lenses.pairs import Kind, kind_of
 from interplay.lenses.training_data.alike import alike
 from interplay.lenses.training_data.moments import Moments

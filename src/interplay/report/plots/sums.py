@@ -15,7 +15,7 @@ import numpy as np
 
 from interplay.errors import BadInput, check_whole
 from interplay.indices import canonical_name, weight
-from interplay.interactions import Z_90
+from interplay.intervals import Z_90
 from interplay.numbers import Scale, count
 from interplay.packing import term_tuples
 from interplay.report.plots import effects
