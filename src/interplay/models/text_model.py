@@ -68,7 +68,7 @@ def open_text_model(
     for prefix, opened in PROVIDERS.items():
         if name.startswith(prefix):
             if device is not None or dtype is not None:
-                raise BadInput(f"device and dtype are for models of folders; got model={name!r}")
+                raise BadInput(f"device and dtype are for local models; got model={name!r}")
             return opened(name.removeprefix(prefix), **given)
     if given:
         raise BadInput(
