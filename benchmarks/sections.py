@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -38,17 +38,21 @@ class Page:
     sections
         names in the order of the page, with the threads that each may use.
     title, intro, closing
-        of the page; the intro stands above the table, the closing at the end.
+        of the page; the intro stands above the table, the closing at the end. A closing that
+        speaks of figures is a function of the results.
     folder
         where the page and its JSON are.
+    draw
+        writes the page's pictures into the folder, from the results.
     """
 
     package: str
     sections: Mapping[str, int]
     title: str
     intro: str
-    closing: str = ""
+    closing: str | Callable[[Results], str] = ""
     folder: Path = DOCS
+    draw: Callable[[Results, Path], None] | None = None
 
     @property
     def name(self) -> str:
@@ -103,13 +107,15 @@ def read(page: Page) -> Results:
 
 
 def write(page: Page, results: Results) -> None:
-    """Write the JSON and the Markdown page."""
+    """Write the JSON, the Markdown page and its pictures."""
     ordered = {section: results[section] for section in page.sections if section in results}
     for ending, text in (
         ("json", lines(ordered)),
         ("md", rendered(page, ordered)),
     ):
         (page.folder / f"{page.name}.{ending}").write_text(text.rstrip() + "\n", "utf-8")
+    if page.draw is not None:
+        page.draw(ordered, page.folder)
 
 
 def lines(content: Any, depth: int = 0) -> str:
@@ -155,7 +161,7 @@ def rendered(page: Page, results: Results) -> str:
         f"`python -m {page.package}`. {page.intro}",
         markdown(["what", "bar", "measured", "met"], table),
         *below,
-        page.closing,
+        page.closing(results) if callable(page.closing) else page.closing,
         _measured_where(results),
     ]
     return "\n\n".join(part.strip() for part in parts if part)
