@@ -25,6 +25,7 @@ from interplay.evaluate import (
     parse_budget,
 )
 from interplay.explanation import Cost, Explanation, describe
+from interplay.explanation.form import check_subject
 from interplay.metrics import Estimate
 from interplay.refine import Nested, first_method
 from interplay.rounds import Plan, Sampling, Stability, check_design
@@ -116,6 +117,7 @@ def explain(
     """
     names, allowed = _names(value_function, features), parse_budget(budget)
     check_design(method, design)
+    check_subject(subject_of(value_function), len(names))
     started, tell = time.perf_counter(), on_event or (lambda event: None)
     line = partial(
         _one_pass,

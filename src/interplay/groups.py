@@ -130,6 +130,7 @@ class Grouped:
     def subject(self) -> Mapping[str, Any]:
         """The other's subject, with the groups, and spans that are theirs."""
         subject = {**subject_of(self.base), "groups": [list(group) for group in self.groups]}
+        subject.pop("parts", None)  # a group of heads has no one place in the network
         for name, per_feature in (
             ("spans", self._spans or self._merged(subject.get("spans"))),
             ("slots", self._shared(subject.get("slots"))),

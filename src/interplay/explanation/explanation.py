@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from interplay.surrogates.draws import COUNT
 from interplay.value_function import FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The result of :func:`interplay.explain`, or of :func:`interplay.load`.
 
@@ -60,9 +60,14 @@ class Explanation:
     run_notes: tuple[str, ...]
     created: str
     versions: Mapping[str, str]
-    evaluations: Recording | None = field(default=None, repr=False)
+    evaluations: Recording | None = None
     actions: tuple[Mapping[str, Any], ...] = ()
     shown: int = 0
+
+    def __repr__(self) -> str:
+        targets = f", {len(self.findings)} targets" if len(self.findings) > 1 else ""
+        made = f"{len(self.features)} features{targets}, {self.cost.calls:,} calls"
+        return f"<Explanation of {made}. {self.faithfulness.sentence}>"
 
     @property
     def finding(self) -> Finding:
@@ -304,11 +309,12 @@ class Explanation:
 
     def _network(self, finding: Finding) -> dict[str, Any]:
         """How the parts of a network act together, for who reads the JSON; nothing for the rest."""
-        if self.subject.get("kind") != "components":
+        parts = self.subject.get("parts")
+        if self.subject.get("kind") != "components" or parts is None:
             return {}
         from interplay.lenses.components.energy import layers_of, picture
 
-        return {"network": picture(finding.spectrum, layers_of(self.subject["parts"])).to_dict()}
+        return {"network": picture(finding.spectrum, layers_of(parts)).to_dict()}
 
     def save(self, path: str | Path) -> Path:
         """Write ``path`` (JSON: results, evidence, report), and the arrays beside it.

@@ -37,7 +37,7 @@ _SUBJECT: Final = {
 }
 _OF_KIND: Final[Mapping[str, Any]] = {
     "table": {"columns": [TEXT], "values": [TEXT]},
-    "components": {"parts": [(TEXT, PLACE, PLACE)]},
+    "components": {"parts": Maybe([(TEXT, PLACE, PLACE)])},
 }
 """What a subject of a kind has besides. What is only drawn is checked where it is drawn: a picture
 that is damaged is left out, and the numbers of the run are still there."""
@@ -122,7 +122,7 @@ def check_subject(subject: Mapping[str, Any], n: int) -> None:
 def _check_kind(subject: Mapping[str, Any], n: int) -> None:
     kind = subject.get("kind")
     check_form(subject, _OF_KIND.get(kind or "", {}), "subject")
-    if kind == "components":
+    if kind == "components" and subject.get("parts") is not None:
         _check_count(subject["parts"], n, "feature", "subject.parts")
     elif kind == "table":
         _check_count(subject["values"], len(subject["columns"]), "column", "subject.values")
@@ -146,15 +146,15 @@ def check_form(found: Any, form: Any = FORM, where: str = "") -> None:
         _check(isinstance(found, list | tuple), "a list", found, where)
         for i, one in enumerate(found):
             check_form(one, form[0], f"{where}[{i}]")
-    elif isinstance(form, tuple):
-        row = isinstance(found, list | tuple) and len(found) == len(form)
-        _check(row, f"a list of {len(form)}", found, where)
-        for i, (one, inner) in enumerate(zip(found, form, strict=True)):
-            check_form(one, inner, f"{where}[{i}]")
     elif isinstance(form, Each):
         _check(isinstance(found, dict), "an object", found, where)
         for name, one in found.items():
             check_form(one, form.form, f"{where}.{name}")
+    elif isinstance(form, tuple):  # not one of the two above
+        row = isinstance(found, list | tuple) and len(found) == len(form)
+        _check(row, f"a list of {len(form)}", found, where)
+        for i, (one, inner) in enumerate(zip(found, form, strict=True)):
+            check_form(one, inner, f"{where}[{i}]")
     elif isinstance(form, Mapping):
         _check(isinstance(found, dict), "an object", found, where)
         for name, inner in form.items():
