@@ -40,12 +40,13 @@ from benchmarks.scale.sound import SOUND
 COUNTS = {
     "store": 350,
     "recording": 500,
-    "run": 500,
+    "run": 300,
+    "subject": 200,
     "configuration": 250,
     "result": 150,
     "server": 250,
 }
-"""Inputs of each kind."""
+"""Inputs of each kind; a subject is a run of one of the lenses."""
 
 MOST_MEMORY = 600.0
 """MB that all the inputs of a process may take beyond what it had."""

@@ -13,6 +13,7 @@ import numpy as np
 
 import interplay as ip
 from benchmarks.ground import mutations
+from benchmarks.scale import subjects
 from benchmarks.table import REPOSITORY
 from interplay.collection import Explanations
 from interplay.json_text import load_json
@@ -120,6 +121,11 @@ def runs(folder: Path) -> list[Sound]:
         Sound(folder / "spectrum.json", lambda path: ip.Spectrum.load(path).coefficients),
         Sound(folder / "spectrum.npz", lambda path: ip.Spectrum.load(path).coefficients),
     ]
+
+
+def of_subjects(folder: Path) -> list[Sound]:
+    """Write runs of every lens."""
+    return [Sound(path, _explained) for path in subjects.runs(folder)]
 
 
 def _explained(path: Path) -> Any:
@@ -240,6 +246,7 @@ def results(folder: Path) -> list[Sound]:
 SOUND = {
     "recording": recordings,
     "run": runs,
+    "subject": of_subjects,
     "configuration": configurations,
     "result": results,
 }
