@@ -15,6 +15,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.inspect import TypeAliasForwardRef
 
 TYPE = re.compile(r"^(\s*:(?:type|vartype|rtype)[^:]*: |\s+:type: )([^`*\n]+)$")
 
@@ -22,7 +23,8 @@ TYPE = re.compile(r"^(\s*:(?:type|vartype|rtype)[^:]*: |\s+:type: )([^`*\n]+)$")
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", types_are_words, priority=900)  # after napoleon
-    app.connect("autodoc-process-signature", aliases_by_name)
+    # ``Stop | None``: within other types Sphinx prints the object that stands for an alias
+    TypeAliasForwardRef.__repr__ = lambda alias: alias.name  # type: ignore[method-assign]
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -68,12 +70,3 @@ def types_are_words(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
     lines[:] = [TYPE.sub(r"\1*\2*", line) for line in lines]
-
-
-def aliases_by_name(
-    app: Sphinx, what: str, name: str, obj: object, options: Any, *signature: str | None
-) -> tuple[str | None, ...]:
-    """``Stop | None``: of an alias in a union Sphinx prints the object that stands for it."""
-    return tuple(
-        part and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", part) for part in signature
-    )
