@@ -51,12 +51,16 @@ def closing(results: Results) -> str:
 {NOT_REPRODUCED}"""
 
 
+def _reviews(details: Details, low: int) -> list[dict[str, Any]]:
+    """Return the reviews of an octave."""
+    return [review for one in details if one.get("low") == low for review in one["reviews"]]
+
+
 def _spex(low: int, bits: int) -> Callable[[Details], str]:
     def said(details: Details) -> str:
-        (octave,) = (one for one in details if one.get("low") == low)
         r2 = [
             one["curves"]["spex"][one["bits"].index(bits)][1]
-            for one in octave["reviews"]
+            for one in _reviews(details, low)
             if bits in one["bits"]
         ]
         return f"R² {Interval.of(r2).said(3)}, {len(r2)} reviews" if r2 else ""
@@ -66,13 +70,12 @@ def _spex(low: int, bits: int) -> Callable[[Details], str]:
 
 def _gain(low: int, alpha: float, method: str) -> Callable[[Details], str]:
     def said(details: Details) -> str:
-        (octave,) = (one for one in details if one.get("low") == low)
         gains = [
             at(one["curves"][method], calls) / at(one["curves"]["lasso"], calls) - 1
-            for one in octave["reviews"]
+            for one in _reviews(details, low)
             for calls in [one["curves"]["auto"][one["alphas"].index(alpha)][0]]
         ]
-        return f"{100 * np.mean(gains):+.0f} % ({method}, {len(gains)} reviews)"
+        return f"{100 * np.mean(gains):+.0f} % ({method}, reviews: {len(gains)})" if gains else ""
 
     return said
 
