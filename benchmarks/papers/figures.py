@@ -28,7 +28,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "random": {"color": PEER, "linestyle": ":"},
 }
 """The line of a method, the same in every picture."""
-R2_TICKS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+R2_TICKS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 
 
 def draw(results: Results, folder: Path) -> None:
@@ -72,7 +72,7 @@ def r2_against_calls(details: Sequence[Mapping[str, Any]], plt: Any) -> Any:
         axis.set_title(f"{octave['low']} to {octave['high']} words")
         _logarithmic_calls(axis)
         axis.set_yscale("log")
-        axis.set_ylim(1.3, 0.003)
+        axis.set_ylim(1.3, 0.001)
         ticks([axis.yaxis], [1 - r2 for r2 in R2_TICKS], [f"{r2:g}" for r2 in R2_TICKS])
     for axis in axes.flat[len(octaves) :]:
         axis.set_visible(False)
@@ -259,6 +259,6 @@ def _bars(found: Sequence[Interval]) -> Any:
 def _logarithmic_calls(axis: Any) -> None:
     axis.set_xscale("log")
     low, high = axis.get_xlim()
-    shown = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    shown = (10, 30, 100, 300, 1000, 3000)
     ticks([axis.xaxis], shown, [f"{calls:,}" for calls in shown])
     axis.set_xlim(low, high)
