@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from interplay.actions.choice import interval
-from interplay.actions.explained import Explained, same_function
-from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, evaluate, parse_budget
+from interplay.actions.explained import Explained, limits, same_function, store_of
+from interplay.errors import BadInput, BudgetExceeded, check_whole
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, evaluate
 from interplay.intervals import bootstrap, leaves_out_zero, middle
 from interplay.lenses.pairs import pairs_of
 from interplay.value_function import BoolArray, FloatArray
@@ -213,8 +212,6 @@ def counterfactuals(
     >>> [(pair.features, pair.measured) for pair in found.pairs[:2]]
     [((1, 2), 2.0), ((0, 3), -1.0)]
     """
-    if target is not None and target not in explanation.targets:
-        raise unknown("target", target, explanation.targets)
     shown: Explained = explanation if target is None else explanation.target(target)
     _, function = same_function(
         explanation, value_function, "counterfactuals are measured", "counterfactuals"
@@ -227,16 +224,13 @@ def counterfactuals(
         raise BadInput(f"rate must be a share between 0 and 1, such as 0.5; got {rate!r}")
     n = len(explanation.features)
     chosen = _chosen(shown, pairs, int(top), n)
-    spend = Budget() if budget is None else parse_budget(budget)
-    if spend.auto:
-        raise BadInput(f"counterfactuals have no automatic budget; give calls. Got {budget!r}")
+    spend = limits(Budget() if budget is None else budget, "a check by counterfactuals")
     drawn = np.random.default_rng([seed, 8]).random((count, n)) < rate
     # the full ones first; then, background by background, all pairs: a run that ends early has
     # seen as much of each
     everything = np.concatenate([np.ones((1, n), dtype=np.bool_), drawn])
     masks = np.concatenate([_corners(mask, chosen) for mask in everything])
-    where = store if store is not None else explanation.config.get("store")
-    with nullcontext(None) if where is None else Store(Path(where)) as opened:
+    with store_of(explanation, store) as opened:
         paid = evaluate(
             function,
             masks,

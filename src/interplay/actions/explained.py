@@ -1,22 +1,19 @@
-"""What a flip takes from an explanation: its value function, predictions, values that it holds."""
+"""What every action takes from an explanation: its value function, its store, a budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from interplay.actions.nearby import Nearby
-from interplay.actions.probe import Removed
 from interplay.errors import BadInput
+from interplay.evaluate import Budget, Store, parse_budget
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
 from interplay.metrics import Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
-from interplay.value_function import FloatArray, bare
 from interplay.value_function import fingerprint as fingerprint_of
 
 
@@ -46,28 +43,6 @@ class Explained(Protocol):
     @property
     def evaluations(self) -> Recording | None: ...
     def target(self, name: str, /) -> Any: ...
-
-
-def value_function_for(
-    explanation: Explained,
-    given: Callable[..., Any] | None,
-    replacements: Mapping[str, str] | None,
-) -> tuple[Callable[..., Any], tuple[int, ...]]:
-    """The value function that ablates as is wanted, and the features that may be ablated."""
-    features, n = explanation.features, len(explanation.features)
-    made, function = same_function(explanation, given, "a flip is verified", "interplay.flip")
-    if replacements is None:
-        return function, tuple(range(n))
-    if not isinstance(replacements, Mapping) or not replacements:
-        raise BadInput("replacements must map names of features to texts; got nothing of the kind")
-    stripped = [bare(name) for name in features]
-    for name, text in replacements.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise BadInput(f"replacements must map names to texts; got {name!r}: {text!r}")
-        if name not in features and name not in stripped:
-            raise BadInput(f"replacements has a text for {name!r}, which is not a feature")
-    free = tuple(i for i in range(n) if features[i] in replacements or stripped[i] in replacements)
-    return _replacing(made, explanation, replacements), free
 
 
 def same_function(
@@ -112,64 +87,79 @@ def check_same(function: Callable[..., Any], explanation: Explained) -> None:
         )
 
 
-def _replacing(
-    made: Callable[..., Any], explanation: Explained, replacements: Mapping[str, str]
-) -> Callable[..., Any]:
-    replaced = getattr(made, "replaced", None)
-    if replaced is not None:
-        other: Callable[..., Any] = replaced(dict(replacements))
-        return other
-    subject = explanation.subject
-    if subject.get("kind") != "text" or "groups" in subject:
-        raise BadInput(
-            "replacements are for runs on the units of a text, or value functions with a method "
-            "replaced(texts)"
-        )
-    changes: dict[str, Any] = {"mask": dict(replacements)}
-    model = getattr(made, "model", None)
-    if model is not None:  # loaded already
-        changes["model"] = model
-    return value_function_of(subject, explanation.targets, **changes)
-
-
-def predictions(explanation: Explained, columns: Sequence[int]) -> Nearby:
-    """The predictions that the search begins with."""
-    spectra, spread, noise = [], [], []
-    for column in columns:
-        shown = explanation.target(explanation.targets[column])
-        r2 = shown.faithfulness.value
-        unexplained = 1.0 - min(max(r2, 0.0), 1.0) if isfinite(r2) else 1.0
-        variance = max(shown.spectrum.variance, 1e-12 * (1.0 + shown.spectrum.constant**2))
-        spectra.append(shown.spectrum)
-        spread.append(float(np.sqrt(max(unexplained, 1e-6) * variance)))
-        noise.append(float(shown.finding.noise_var or 0.0))
-    return Nearby(spectra, spread, noise)
-
-
-def known_values(
+def function_of_kind(
     explanation: Explained,
-    function: Callable[..., Any],
-    columns: Sequence[int],
-    fingerprint: str | None,
-    replacements: Mapping[str, str] | None,
-) -> dict[Removed, FloatArray]:
-    """The values that the run holds, if they are of this value function."""
-    held = explanation.evaluations
-    own = fingerprint if fingerprint is not None else fingerprint_of(function).digest
-    if held is None or replacements is not None or explanation.config.get("fingerprint") != own:
-        return {}
-    values = held.values.reshape(len(held.masks), -1)[:, list(columns)]
-    return {
-        tuple(np.flatnonzero(~mask).tolist()): value
-        for mask, value in zip(held.masks, values, strict=True)
-    }
+    given: Callable[..., Any] | None,
+    kind: str,
+    *,
+    parts: str,
+    does: str,
+    needs: str,
+    needed: Sequence[str],
+) -> Any:
+    """Return the value function of a run for an action on subjects of one kind alone.
+
+    Parameters
+    ----------
+    explanation, given
+        the run, and the value function where it is passed; else it is made again.
+    kind
+        of the subject, and the lens that makes such value functions.
+    parts, does, needs
+        words of the messages: what its features are, what the action does, and why it needs more
+        than values.
+    needed
+        names of the attributes that it uses.
+
+    Raises
+    ------
+    BadInput
+        the run or what is passed is of another kind, or of other features.
+    """
+    lens = f"interplay.{kind}(...)"
+    if given is None:
+        if explanation.subject.get("kind") != kind:
+            raise BadInput(
+                f"this run is of {kind_told(explanation)}, and {does}: explain a value function "
+                f"of {lens}"
+            )
+        made: Any = value_function_of(explanation.subject, explanation.targets)
+        check_same(made, explanation)
+    else:
+        made = given
+        if not callable(made):
+            raise BadInput(f"value_function must be callable; got {type(made).__name__}")
+        lacking = [name for name in needed if not hasattr(made, name)]
+        if lacking:
+            raise BadInput(
+                f"{needs}: the value function must be one of {lens}; this one lacks "
+                f"{', '.join(lacking)}"
+            )
+    if tuple(made.features) != tuple(explanation.features):
+        raise BadInput(
+            f"the value function has the {parts} {', '.join(made.features[:4])} ..., and the run "
+            f"{', '.join(explanation.features[:4])} ...: is it the one that was explained?"
+        )
+    return made
 
 
-def noun_of(subject: Mapping[str, Any]) -> str:
-    """Return what a feature is called."""
-    units = subject.get("units")
-    if subject.get("kind") == "image":
-        return "region"
-    if subject.get("kind") != "text" or not isinstance(units, str):
-        return "feature"
-    return "part" if "+" in units else units
+def kind_told(explanation: Explained) -> str:
+    """Return what the subject of a run is, with its article."""
+    kind = explanation.subject.get("kind")
+    return f"a {kind}" if kind else "a plain callable"
+
+
+def limits(budget: int | str | Budget, action: str) -> Budget:
+    """Return the budget of an action, which has no automatic one."""
+    found = parse_budget(budget)
+    if found.auto:
+        raise BadInput(f"{action} has no automatic budget; give calls, such as 500. Got {budget!r}")
+    return found
+
+
+def store_of(
+    explanation: Explained, store: str | Path | None
+) -> AbstractContextManager[Store | None]:
+    """Return the store that is named, or that of the run; None where there is none."""
+    where = store if store is not None else explanation.config.get("store")
+    return nullcontext(None) if where is None else Store(Path(where))

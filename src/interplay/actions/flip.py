@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from interplay.actions.decision import Decide, Rule
-from interplay.actions.explained import (
-    Explained,
-    known_values,
-    noun_of,
-    predictions,
-    value_function_for,
-)
+from interplay.actions.explained import Explained, limits, store_of
+from interplay.actions.flip_start import known_values, noun_of, predictions, value_function_for
 from interplay.actions.flipped import Alternative, Flip
 from interplay.actions.inputs import Inputs, Transfer, check_inputs, totals
 from interplay.actions.probe import Probe, Removed, masks_without
 from interplay.actions.rates import Rate, rate_of
 from interplay.actions.search import Search
-from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, parse_budget
+from interplay.errors import BadInput, BudgetExceeded, check_whole
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop
 from interplay.groups import Grouped
 from interplay.value_function import FloatArray, bare
 
@@ -137,13 +131,11 @@ def flip(
     >>> found.sentence
     'Removing 2 of 3 features, “not” and “bad”, changes the decision: value goes from 1 to -1 (threshold 0).'
     """  # noqa: E501
-    shown = explanation if target is None else _target(explanation, target)
+    shown: Explained = explanation if target is None else explanation.target(target)
     rule = Rule.of(
         explanation.targets, shown.target_name, threshold, drop, decision, every=target is None
     )
-    spend = parse_budget(budget)
-    if spend.auto:
-        raise BadInput(f"flip has no automatic budget; give calls, such as 200. Got {budget!r}")
+    spend = limits(budget, "flip")
     repeats = check_whole("repeats", repeats, 1)
     at_most = check_whole("at_most", AT_MOST if at_most is None else at_most, 1)
     function, free = value_function_for(explanation, value_function, replacements)
@@ -152,8 +144,7 @@ def flip(
         raise BadInput("drop is of no use on other inputs but for probabilities: give threshold=")
     if fingerprint is not None and isinstance(function, Grouped):
         fingerprint = function.under(fingerprint)
-    place = store if store is not None else explanation.config.get("store")
-    with nullcontext(None) if place is None else Store(Path(place)) as opened:
+    with store_of(explanation, store) as opened:
         probe = Probe(
             function, len(explanation.features), rule.columns, opened, fingerprint, Meter(spend),
             stop, on_event, executor=executor,
@@ -187,13 +178,6 @@ def flip(
         return _result(
             explanation, search, rule, best, full[:, 0], after, transfers, spend, replacements
         )
-
-
-def _target(explanation: Explained, target: str) -> Explained:
-    if target not in explanation.targets:
-        raise unknown("target", target, explanation.targets)
-    shown: Explained = explanation.target(target)
-    return shown
 
 
 def _confirmed(search: Search, repeats: int) -> tuple[Removed | None, FloatArray]:

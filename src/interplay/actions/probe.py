@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -98,7 +98,5 @@ class Probe:
 
 
 def _without_arrays(part: Evaluation) -> Evaluation:
-    from dataclasses import replace
-
     none = np.empty((1, 1))
     return replace(part, values=none, noise_var=None, samples=none[None])

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -294,8 +294,6 @@ def _difference(value_function: Any, loaded: Any, reference: list[Any]) -> float
 
 
 def _passes(value_function: Any, module: Any) -> Any:
-    from dataclasses import replace
-
     from interplay.lenses.components.passes import Passes
 
     network = replace(value_function.network, module=module)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.explained import Explained, check_same
+from interplay.actions.explained import Explained, function_of_kind, limits, store_of
 from interplay.actions.prune.choose import rooms
 from interplay.actions.prune.methods import Chooser, Judge
 from interplay.actions.prune.pruning import METHODS, Pruning
 from interplay.actions.prune.removal import queries_of_group
-from interplay.actions.prune.scores import Scores, check_prunable
+from interplay.actions.prune.scores import PRUNABLE, Scores
 from interplay.actions.prune.search import TRIALS
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
-from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, Store, parse_budget
-from interplay.lenses.remake import value_function_of
+from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop
 
 KEEP: Final = 0.66
 FINER: Final = {"accuracy": "margin"}
@@ -110,8 +108,16 @@ def prune(
     >>> found.sentence  # doctest: +SKIP
     'Keeping 20 of 40 parts, accuracy on the test prompts is 0.85 ...'
     """
-    shown = explanation if target is None else _target(explanation, target)
-    function = _value_function(explanation, value_function)
+    shown: Explained = explanation if target is None else explanation.target(target)
+    function = function_of_kind(
+        explanation,
+        value_function,
+        "components",
+        parts="parts",
+        does="prune takes parts out of networks",
+        needs="prune compares choices on prompts that the fit has not seen",
+        needed=PRUNABLE,
+    )
     fine = _finer(explanation, shown.target_name, finer)
     names = [shown.target_name] + ([] if fine is None else [fine.target_name])
     places = [function.targets.index(name) for name in names]
@@ -126,11 +132,8 @@ def prune(
             "the task has no test prompts, so that nothing chosen could be tested; give the task "
             "a share below 1"
         )
-    spend = Budget() if budget is None else parse_budget(budget)
-    if spend.auto:
-        raise BadInput(f"prune has no automatic budget; give calls, such as 500. Got {budget!r}")
-    where = store if store is not None else explanation.config.get("store")
-    with nullcontext(None) if where is None else Store(Path(where)) as opened:
+    spend = limits(Budget() if budget is None else budget, "prune")
+    with store_of(explanation, store) as opened:
         scores = Scores(opened, Meter(spend), stop, on_event, executor=executor)
         judge = Judge(scores, train, test, places, int(seed))
         before = judge.choice("all", np.ones(n, dtype=bool))
@@ -161,42 +164,12 @@ def prune(
     )
 
 
-def _value_function(explanation: Explained, given: Callable[..., Any] | None) -> Any:
-    kind = explanation.subject.get("kind")
-    if given is None:
-        if kind != "components":
-            raise BadInput(
-                f"this run is of {'a ' + str(kind) if kind else 'a plain callable'}, and prune "
-                "takes parts out of networks: explain a value function of interplay.components(...)"
-            )
-        made: Any = value_function_of(explanation.subject, explanation.targets)
-        check_same(made, explanation)
-    else:
-        made = given
-        if not callable(made):
-            raise BadInput(f"value_function must be callable; got {type(made).__name__}")
-        check_prunable(made)
-    if tuple(made.features) != tuple(explanation.features):
-        raise BadInput(
-            f"the value function has the parts {', '.join(made.features[:4])} ..., and the run "
-            f"{', '.join(explanation.features[:4])} ...: is it the one that was explained?"
-        )
-    return made
-
-
-def _target(explanation: Explained, target: str) -> Explained:
-    if target not in explanation.targets:
-        raise unknown("target", target, explanation.targets)
-    shown: Explained = explanation.target(target)
-    return shown
-
-
 def _finer(explanation: Explained, target: str, given: str | None) -> Explained | None:
     """The explanation of what tells equal values of a target apart, if anything does."""
     if given is None:
         given = FINER.get(target, target)
         given = given if given in explanation.targets else target
-    return None if given == target else _target(explanation, given)
+    return None if given == target else explanation.target(given)
 
 
 def _compared(compare: bool | Sequence[str], robust: bool) -> tuple[str, ...]:

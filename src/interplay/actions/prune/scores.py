@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from interplay.errors import BadInput
 from interplay.evaluate import Executor, Meter, OnEvent, Stop, Store, evaluate
 from interplay.value_function import BoolArray, FloatArray
 
@@ -28,18 +26,8 @@ class Prunable(Protocol):
     def on(self, split: str) -> Any: ...
 
 
-def check_prunable(value_function: Callable[..., Any]) -> None:
-    """Raise BadInput where a value function knows no prompts and no test split."""
-    lacking = [
-        name
-        for name in ("features", "targets", "fingerprint", "prompts", "scores", "on")
-        if not hasattr(value_function, name)
-    ]
-    if lacking:
-        raise BadInput(
-            "prune compares choices on prompts that the fit has not seen: the value function must "
-            f"be one of interplay.components(...); this one lacks {', '.join(lacking)}"
-        )
+PRUNABLE: Final = ("features", "targets", "fingerprint", "prompts", "scores", "on")
+"""What of a value function pruning uses."""
 
 
 class PerPrompt:
