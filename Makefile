@@ -116,4 +116,4 @@ peers: ## spectralexplain and dattri, apart from our environment, for the benchm
 	$(PYTHON) -m pip install -q --no-deps --target .peers-dattri dattri==0.3.0
 
 clean: ## removes environments, builds and caches
-	rm -rf $(VENV) .venv-servers .venv-audit .browser dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-servers .venv-audit .browser dist build docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
