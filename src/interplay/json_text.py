@@ -145,8 +145,10 @@ def parse_json(content: bytes | str, *, strict: bool = True, halves: bool = Fals
     return found
 
 
-def json_octets(content: Any, what: str) -> bytes:
+def json_octets(content: Any, what: str, *, indent: int | None = None) -> bytes:
     """Return JSON in UTF-8, numbers finite, which :func:`parse_json` reads.
+
+    ``indent`` is that of :func:`json.dumps`, for files that people look into.
 
     Raises
     ------
@@ -154,7 +156,7 @@ def json_octets(content: Any, what: str) -> bytes:
         a text in it holds half of a character; the message names ``what`` cannot be written.
     """
     try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent).encode()
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.start]
         raise BadInput(

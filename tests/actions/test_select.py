@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,20 @@ def test_sentences_files_and_back(chosen: Any, tmp_path: Path) -> None:
     assert {row["why"] for row in table if row["keep"] == "0"} >= {"lowers the margin"}
     with pytest.raises(ip.BadInput, match=r"saved as \.json or \.csv; got .*list\.txt"):
         found.save(tmp_path / "list.txt")
+
+
+def test_names_that_no_table_may_hold_as_they_are(chosen: Any, tmp_path: Path) -> None:
+    _, _, found = chosen
+    rest = found.features[2:]
+    formula = replace(found, features=("=1+1", "'s", *rest))
+    lines = formula.save(tmp_path / "list.csv").read_text("utf-8").splitlines()
+    assert lines[1].startswith("0,'=1+1,")
+    assert lines[2].startswith("1,'s,")
+    half = replace(found, features=("\ud83d", *found.features[1:]))
+    for name in ("half.csv", "half.json"):
+        with pytest.raises(ip.BadInput, match="half of a character"):
+            half.save(tmp_path / name)
+        assert not (tmp_path / name).exists()
 
 
 def test_exchanges_reach_the_best_set_of_a_small_game() -> None:

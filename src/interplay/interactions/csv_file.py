@@ -60,15 +60,20 @@ def to_csv(table: Interactions, path: str | Path) -> Path:
                 *numbers,
             ]
         )
+    write_csv(path, file.getvalue())
+    return path
+
+
+def write_csv(path: Path, text: str) -> None:
+    """Write the text of a table to a file, or raise :class:`BadInput`."""
     try:
-        payload = file.getvalue().encode()
+        payload = text.encode()
     except UnicodeEncodeError as error:
         raise BadInput(
             f"cannot write {path}: a name holds {error.object[error.start]!r}, half of a "
             "character: give that feature another name"
         ) from error
     write_whole(path, payload)
-    return path
 
 
 def from_csv(

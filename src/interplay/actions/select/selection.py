@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,8 @@ import numpy as np
 from interplay.actions.choice import Choice, Difference
 from interplay.errors import BadInput
 from interplay.files import write_whole
+from interplay.interactions.csv_file import guarded, write_csv
+from interplay.json_text import json_octets
 from interplay.numbers import short
 from interplay.value_function import BoolArray
 
@@ -210,16 +211,16 @@ class Selection:
         """Write the keep/drop list, and return its path: all of it as .json, a table as .csv.
 
         The table has a row for each example: its number, name, ``keep`` (1 or 0), why, the number
-        of the example that it repeats, and what the value gains by it.
+        of the example that it repeats, and what the value gains by it. A name that a spreadsheet
+        would take for a formula (``=1+1``) is written with an apostrophe before it.
         """
         path = Path(path)
         if path.suffix == ".json":
-            text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            write_whole(path, json_octets(self.to_dict(), "this selection", indent=1) + b"\n")
         elif path.suffix == ".csv":
-            text = self._table()
+            write_csv(path, self._table())
         else:
             raise BadInput(f"a selection is saved as .json or .csv; got {path}")
-        write_whole(path, text.encode())
         return path
 
     def _table(self) -> str:
@@ -227,7 +228,7 @@ class Selection:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["feature", "name", "keep", "why", "repeats", "gain"])
         for i, (name, one) in enumerate(zip(self.features, self.reasons, strict=True)):
-            writer.writerow([i, name, int(one.keep), one.why, one.repeats, one.gain])
+            writer.writerow([i, guarded(name), int(one.keep), one.why, one.repeats, one.gain])
         return file.getvalue()
 
     def _plain(self, choice: Choice) -> dict[str, Any]:
