@@ -119,7 +119,11 @@ def calls_for_r2(details: Sequence[Mapping[str, Any]], plt: Any) -> Any:
 def change_by_removed(details: Sequence[Mapping[str, Any]], plt: Any) -> Any:
     """Rem(r), medians over the reviews, a panel for each group of lengths."""
     figure, axes = plt.subplots(
-        1, len(details), figsize=(4.2 * len(details), 3.2), layout="constrained", squeeze=False
+        1,
+        len(details),
+        figsize=(max(6, 4.2 * len(details)), 3.2),
+        layout="constrained",
+        squeeze=False,
     )
     for axis, detail in zip(axes.flat, details, strict=True):
         for method in (*removal.METHODS, "random"):
@@ -131,6 +135,7 @@ def change_by_removed(details: Sequence[Mapping[str, Any]], plt: Any) -> Any:
                     points.append((r, float(np.median(rem))))
             axis.plot(*zip(*points, strict=True), marker="o", label=method, **LOOKS[method])
         axis.set_title(detail["group"])
+        ticks([axis.xaxis], removal.REMOVED, map(str, removal.REMOVED))
         axis.set_xlabel("words removed, r")
         axis.set_ylim(bottom=0)
     axes[0, 0].set_ylabel("Rem(r), median")

@@ -139,16 +139,24 @@ class Review(Subject):
         return data.first(m)
 
     def fitted(self, method: str, size: int) -> Measured:
-        """Return R² on the test masks, calls and seconds of a fit; ``spectrum`` is its file."""
+        """Return R² on the test masks, calls and seconds of a fit.
+
+        That of the largest sample has a ``spectrum`` too: the file of its largest terms.
+        """
         cell = f"review {self.index}, n={self.n}, size={size}"
+        largest = size == (self.bits[-1] if method == SPEX else self.most_calls)
         row = self.kept.row(
-            "reviews", cell, method, SEED, lambda: self._fit(method, size, f"{self.index}-{size}")
+            "largest" if largest else "smaller",
+            cell,
+            method,
+            SEED,
+            lambda: self._fit(method, size, f"{self.index}-{size}" if largest else None),
         )
         if "error" in row:
             raise RuntimeError(f"{cell}, {method}: {row['error']}")
         return row
 
-    def _fit(self, method: str, size: int, name: str) -> Measured:
+    def _fit(self, method: str, size: int, name: str | None) -> Measured:
         masks, values = self.sample(method, size)
         test, truth = self.samples["test"]
         began = time.process_time()
@@ -163,8 +171,7 @@ class Review(Subject):
             "r2": r_squared(truth, surrogate.predict(test)),
             "seconds": seconds,
         }
-        largest = self.bits[-1] if method == SPEX else self.most_calls
-        if size == largest:
+        if name is not None:
             path = folder() / "papers" / f"{method}-{name}.npz"
             path.parent.mkdir(parents=True, exist_ok=True)
             surrogate.spectrum(TERMS).save(path)

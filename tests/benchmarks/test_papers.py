@@ -23,6 +23,7 @@ from benchmarks.papers.reviews import ALPHAS, BITS, COUNTS, Review
 from benchmarks.shapley_peers import shapley_values
 
 from interplay import Spectrum
+from interplay.optimize import top_removal
 
 Term = tuple[int, ...]
 
@@ -175,6 +176,7 @@ def test_removal_takes_what_the_spectrum_says() -> None:
     best = max(changes, key=lambda gone: changes[gone])
     assert [i for i in range(3) if not chosen.mask[i]] == list(best)
     assert chosen.optimal
+    assert (top_removal(spectrum, 2, method="milp").mask == chosen.mask).all()
 
 
 def test_removal_is_compared_where_choices_differ() -> None:
