@@ -32,7 +32,6 @@ def what_a_reader_has(page: Path) -> Iterator[dict[str, str]]:
         yield {**stands_for, ADDRESS: server.url}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_the_code_of_a_page_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
