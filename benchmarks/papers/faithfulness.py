@@ -24,7 +24,7 @@ from benchmarks.table import markdown
 METHODS = ("auto", "proxyspex", "lasso")
 GP, GP_WORDS = "parity-gp", 31
 """A member of ``auto``, which takes half of its time: on texts of up to so many words."""
-PEER_ALPHA, PEER_WORDS, PEER_BITS = 4.0, 31, 4
+PEER_ALPHA, PEER_WORDS, PEER_BITS = 4.0, 15, 4
 PEER_SPEX = "spectralexplain SPEX"
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 COMPARED = ((SPEX, "auto"), (SPEX, "proxyspex"), ("proxyspex", "auto"), ("lasso", "auto"))
@@ -210,11 +210,11 @@ def report(rows: Sequence[Row]) -> str:
     ]
     return f"""## Faithfulness by length and by calls
 
-Words of reviews are replaced by [MASK]; the value is the logit of "positive". Five of the SPEX
+Words of reviews are replaced by [MASK]; the value is the logit of "positive". Some of the SPEX
 paper's 20 reviews an octave, evenly spread over its lengths. The budget is alpha n log2 n uniform
 masks, the full and the empty one among them, as large as an hour of one core allows; `{SPEX}` has
 coded designs of its own sizes, and its column is what a straight line in log calls between two of
-them gives at the others' calls. R² on up to 1,000 (from 128 words on, 500) further masks that
+them gives at the others' calls; below its smallest design, that design's. R² on up to 1,000 (from 128 words on, 500) further masks that
 no method reads. `{GP}` is run up to {GP_WORDS} words, peers up to {PEER_WORDS} words at alpha =
 {PEER_ALPHA:g}, on the same masks (spectralexplain's SPEX at b = {PEER_BITS}, soft decoding and its
 regression). Brackets: 90 % intervals, bootstrap over the reviews.
@@ -235,7 +235,7 @@ largest that is below it is taken for an answer. Geometric means over reviews.
 
 ### SPEX beside its paper
 
-The paper's figure is the mean of 20 reviews with a fine-tuned DistilBERT; ours five of them with
+The paper's figure is the mean of 20 reviews with a fine-tuned DistilBERT; ours of some of them with
 the demo classifier. Calls are the same function of n and b, up to what repeats in a design.
 
 {markdown(["words", "b", "reviews", "paper, R²", "ours, R²"], _spex_table(octaves))}"""

@@ -27,7 +27,7 @@ from interplay.models.text_model import open_text_model
 
 KINDS = (*CONNECTIVES, "two-hop")
 FACTS = 8
-ITEMS, QUICK_ITEMS = 10, 1
+ITEMS, QUICK_ITEMS = 8, 1
 ITEM_SEED = 900
 METHODS = ("auto", "parity-gp", "proxyspex", "faith-banzhaf-2", "faith-shap-2", "lasso")
 SINGLE = "lasso"
