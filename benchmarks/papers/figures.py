@@ -182,8 +182,12 @@ def shapley_against_calls(details: Sequence[Mapping[str, Any]], plt: Any) -> Any
             (column[0], "recall", Interval.of),
             (column[1], "squared_error", Interval.of_ratios),
         ):
-            for method, by_alpha in inputs[0]["found"].items():
-                told = [alpha for alpha in alphas if alpha in by_alpha]
+            for method in shapley.methods(inputs):
+                told = [
+                    alpha
+                    for alpha in alphas
+                    if all(alpha in one["found"].get(method, {}) for one in inputs)
+                ]
                 values = [
                     mean([one["found"][method][alpha][figure_of] for one in inputs]).value
                     for alpha in told

@@ -219,12 +219,17 @@ def _all(measured: Sequence[dict[str, Any]], method: str, alpha: str, figure: st
     return [max(one["found"][method][alpha][figure], 1e-12) for one in measured]
 
 
+def methods(measured: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the methods that have found anything, in the order in which they were run."""
+    return list(dict.fromkeys(method for one in measured for method in one["found"]))
+
+
 def report(rows: Sequence[Row]) -> str:
     """Return the table by method and budget."""
     table, noise = [], ""
     for row in rows:
         measured = row.detail["inputs"]
-        for method in measured[0]["found"]:
+        for method in methods(measured):
             cells = []
             for alpha in measured[0]["found"]["auto"]:
                 told = [one for one in measured if alpha in one["found"].get(method, {})]
@@ -249,7 +254,8 @@ alpha n log2 n calls, {RUNS["games"]} runs of a game and {RUNS["reviews"]} of a 
 to {WORDS[1]} words the truth is a KernelSHAP run (shapiq's) of {REFERENCE_CALLS:,} calls, recall@k
 with k = {TOP["reviews"]}; on exact games it is exact, k = {TOP["games"]}. The error is the squared
 error over the squared length of the true values: means over runs, geometric means over inputs, with
-90 % intervals by bootstrap over the inputs. Ours are Shapley values of a fit to uniform masks, of
+90 % intervals by bootstrap over the inputs. A cell is empty where a method raised on some input
+(shapiq's ProxySPEX on few masks). Ours are Shapley values of a fit to uniform masks, of
 which none is near the ends; KernelSHAP draws masks for this very purpose. {noise}
 
 ![Recall and error against calls](papers_shapley.svg)
