@@ -35,7 +35,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def inline(self: HTML5Translator, node: nodes.math) -> None:
     # limits beside their sign, not below it: lines of text keep their distance
     formula = drawn(re.sub(r"\\(sum|prod|min)(?=_)", r"{\\\1}", node.astext()))
-    self.body.append(formula + "&#8288;")  # a comma after it stays in its line
+    # with a word joiner: a comma after it stays in its line
+    self.body.append(f'<span class="formula">{formula}&#8288;</span>')
     raise nodes.SkipNode
 
 
