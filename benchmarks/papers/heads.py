@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import interplay as ip
 from benchmarks.components.faithfulness import sorting
-from benchmarks.components.splits import Half, Read, halves
+from benchmarks.components.splits import Read, halves
 from benchmarks.components.subjects import facts_task, function_of, written
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
@@ -24,6 +25,8 @@ from interplay.actions.prune.pruning import interval
 from interplay.lenses.components.energy import picture
 
 SHARES = (0.5, 0.66, 0.83)
+KINDS = ("linear", "within", "across")
+"""Of a share of the energy."""
 FITTED = ("proxyspex", "auto", "parity-gp")
 METHODS = {
     "random": "best-of-N",
@@ -117,17 +120,19 @@ def rows(quick: bool = False) -> list[Row]:
     return found
 
 
-def explained(group: Group, splits: Sequence[Half], method: str) -> list[Any]:
+def explained(
+    group: Group, splits: Sequence[Any], method: str, store: Path | None = None
+) -> list[Any]:
     """Return an explanation of each split, from the same masks for all methods."""
     options: dict[str, Any] = {"budget": group.calls, "method": method, "design": "uniform"}
     return [
-        ip.explain(half, **options, seed=place % SEEDS, store=None)
+        ip.explain(half, **options, seed=place % SEEDS, store=store)
         for place, half in enumerate(splits)
     ]
 
 
 def compared(
-    group: Group, splits: Sequence[Half], runs: dict[str, list[Any]], target: str
+    group: Group, splits: Sequence[Any], runs: dict[str, list[Any]], target: str
 ) -> list[tuple[str, int, float, dict[str, list[float]], list[float]]]:
     """Return for each share the test value of each method on each split.
 
@@ -136,8 +141,8 @@ def compared(
     values: dict[tuple[int, float], dict[str, list[float]]] = {}
     whole = []
     for place, half in enumerate(splits):
-        for method in FITTED:
-            first = method == FITTED[0]
+        for method in runs:
+            first = method == next(iter(runs))
             pruned = ip.prune(
                 runs[method][place],
                 half,
@@ -198,18 +203,23 @@ def energy(group: Group, runs: Sequence[Any], read: Read) -> Row:
     layers = [part.layer for part in sites]
     if group.network == "gpt_nano_sort":  # sites that are named by hand know no layer
         layers = [int(part.name[1]) for part in sites]
-    kinds = ("linear", "within", "across")
-    seen = [picture(run.spectrum, layers).whole for run in runs]
-    shares = {kind: [getattr(one, kind) for one in seen] for kind in kinds}
+    seen = [shares(run, layers) for run in runs]
+    by_kind = {kind: [one[kind] for one in seen] for kind in KINDS}
     r2 = [run.faithfulness.value for run in runs]
-    told = " / ".join(f"{100 * np.mean(shares[kind]):.0f}" for kind in kinds)
+    told = " / ".join(f"{100 * np.mean(by_kind[kind]):.0f}" for kind in KINDS)
     return Row(
         f"{group.name}: energy linear / within a layer / across layers, {group.targets[-1]}",
         "(%, mean over splits)",
         f"{told}; R² of the fits {np.mean(r2):.3f} ({min(r2):.3f} to {max(r2):.3f})",
         False,
-        {"energy": group.name, "target": group.targets[-1], "r2": r2} | shares,
+        {"energy": group.name, "target": group.targets[-1], "r2": r2} | by_kind,
     )
+
+
+def shares(run: Any, layers: Sequence[int]) -> dict[str, float]:
+    """Return which share of the energy is of single heads, within a layer, and across layers."""
+    whole = picture(run.spectrum, layers).whole
+    return {kind: getattr(whole, kind) for kind in KINDS}
 
 
 def report(rows: Sequence[Row]) -> str:
@@ -232,7 +242,7 @@ def report(rows: Sequence[Row]) -> str:
         [
             row.detail["energy"],
             row.detail["target"],
-            *(_share(row.detail[kind]) for kind in ("linear", "within", "across")),
+            *(_share(row.detail[kind]) for kind in KINDS),
             f"{np.mean(row.detail['r2']):.2f}",
         ]
         for row in rows
@@ -261,7 +271,8 @@ The paper has {_papers_energy()} for layers 1-3, 14-16 and 30-32 of Llama-3.1-8B
 
 The paper's test accuracies, read off its figure (unpruned .858): {_papers()}. Its best-of-N bars
 look as if another set of questions had been used, and one standard error of its 120 questions is
-.03. Its network is not at hand here; `python -m benchmarks.papers.originals heads` runs it."""
+.03. Its network is not at hand here; `python -m benchmarks.papers.originals proxyspex/heads-L1-3`
+and the two beside it run it, given its weights."""
 
 
 def tally(rows: Sequence[Row]) -> str:

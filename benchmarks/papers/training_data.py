@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import log2
 from typing import Any
 
 import numpy as np
 
 import interplay as ip
+from benchmarks.engine.data import calls as retrains
 from benchmarks.engine.data import game_values, masks_of
 from benchmarks.ground.row import Row
 from benchmarks.papers.partners import ORDERS, asked, drawn, measured, rule
@@ -44,15 +44,6 @@ RANDOM = 4
 GAME_CALLS = (64, 256)
 GAME_TOP = 5
 TRAINER = "logistic"
-
-
-def retrains(alpha: float, n: int) -> int:
-    """Return how many retrains an alpha stands for.
-
-    >>> retrains(0.38, 50_000)
-    296583
-    """
-    return round(alpha * n * log2(n))
 
 
 def rows(quick: bool = False) -> list[Row]:
@@ -86,7 +77,7 @@ def attributed(
     first = EACH * (seed % 2)
     columns = list(range(1 + first, 1 + first + (2 if quick else EACH)))  # column 0 is the mean
     alphas = ALPHAS[:1] if quick else ALPHAS
-    most = retrains(alphas[-1], COUNT)
+    most = retrains(COUNT, alphas[-1])
     masks = uniform(COUNT, most + HELD_OUT, np.random.default_rng(seed))
     values = np.concatenate([function(masks[i : i + 250]) for i in range(0, len(masks), 250)])
     test, truth = masks[most:], values[most:]
@@ -96,7 +87,7 @@ def attributed(
     scores: dict[float, dict[str, list[list[float]]]] = {}
     partners: list[dict[str, Any]] = []
     for alpha in alphas:
-        m = retrains(alpha, COUNT)
+        m = retrains(COUNT, alpha)
         for method in METHODS:
             for column in columns:
                 fitted = ip.fit(masks[:m], values[:m, column], method=method, seed=seed)
@@ -162,7 +153,7 @@ def faithful(alpha: float, methods: dict[str, list[list[float]]]) -> Row:
             low, high = np.quantile(counts @ paired, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
             apart[f"{name} {method}"] = [float(paired.mean()), float(low), float(high)]
     return Row(
-        f"alpha {alpha:g}: {retrains(alpha, COUNT):,} retrains on halves of {COUNT} pictures, "
+        f"alpha {alpha:g}: {retrains(COUNT, alpha):,} retrains on halves of {COUNT} pictures, "
         f"{len(held['lasso'])} targets",
         "(held out)",
         "; ".join(told),
@@ -307,7 +298,7 @@ def report(rows: Sequence[Row]) -> str:
         detail = row.detail
         if "alpha" in detail:
             for place, name in enumerate(("R²", "LDS")):
-                cells = [f"{detail['alpha']:g}", f"{retrains(detail['alpha'], COUNT):,}", name]
+                cells = [f"{detail['alpha']:g}", f"{retrains(COUNT, detail['alpha']):,}", name]
                 for method in METHODS:
                     mean = np.mean([pair[place] for pair in detail["scores"][method]])
                     if method == "lasso":

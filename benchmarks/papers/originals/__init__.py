@@ -1,0 +1,1 @@
+"""The experiments of SPEX and ProxySPEX with their own models, given weights or a key."""
