@@ -64,6 +64,11 @@ $(VENV)/.interop: $(STAMP)
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[interop]"
 	touch $@
 
+# Installs torch twice: some 400 MB of the CPU build.
+test-wheel: $(STAMP) ## wheel and sdist, each installed from the index into an empty environment
+	$(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) INTERPLAY_WHEEL=1 OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest tests/wheel
+
 # What PEER's blocks of docs/howto/ need is used where it is: shapiq here, others in .venv-peers.
 test-docs: $(VENV)/.interop ## the code of tutorials, how-to pages and the README (4 minutes on a core)
 	INTERPLAY_DOCS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/docs
@@ -88,6 +93,14 @@ test-browser: $(VENV)/.browser ## reports and the local page in chromium, with a
 $(VENV)/.browser: $(STAMP) tests/browser/requirements.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -r tests/browser/requirements.txt
 	touch $@
+
+# One after the other, for they measure time; benchmarks.report is not among them: it needs a browser.
+BENCHMARKS := indices comparisons what_if recordings long_reviews ground engine inputs components \
+	training_data scale papers
+
+bench: $(STAMP) ## every benchmark in its small version (--quick), which writes nothing into docs/
+	set -e; for name in $(BENCHMARKS); do \
+		echo "== $$name"; OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.$$name --quick; done
 
 servers: # what test-servers runs against
 	$(PYTHON) -m venv .venv-servers

@@ -1,6 +1,6 @@
 """Measure what intervals of differences between runs are worth, on functions that are known.
 
-Run ``python -m benchmarks.comparisons``: it prints a markdown page and writes it to
+Run ``python -m benchmarks.comparisons [--quick]``: it prints a markdown page and writes it to
 docs/benchmarks/comparisons.md. Takes some ten minutes; set OMP_NUM_THREADS=1 for one thread.
 """
 
@@ -10,7 +10,7 @@ import argparse
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -50,9 +50,11 @@ def changed(rng: np.random.Generator, first: ip.Spectrum) -> ip.Spectrum:
     return ip.Spectrum(drawn, first.n)
 
 
-def pairs(method: str, n: int, masks: int) -> Iterator[tuple[ip.Spectrum, list[Explanation]]]:
+def pairs(
+    method: str, n: int, masks: int, count: int
+) -> Iterator[tuple[ip.Spectrum, list[Explanation]]]:
     """True differences, and two runs with seeds of their own; every other pair is alike."""
-    for k in range(PAIRS):
+    for k in range(count):
         rng = np.random.default_rng(k)
         first = game(rng, n)
         second = changed(rng, first) if k % 2 else first
@@ -68,12 +70,12 @@ def kind(row: Difference) -> str:
     return f"{'alone' if row.order == 1 else 'together'}, {known}"
 
 
-def coverage() -> str:
+def coverage(settings: Sequence[tuple[str, int, int]], count: int) -> str:
     rows = []
-    for method, n, masks in SETTINGS:
+    for method, n, masks in settings:
         inside, clear, false = (defaultdict[str, list[float]](list) for _ in range(3))
         shares = []
-        for truth, runs in pairs(method, n, masks):
+        for truth, runs in pairs(method, n, masks, count):
             shares += [run.faithfulness.value for run in runs]
             alone = [replace(run, findings=(replace(run.finding, surrogate=None),)) for run in runs]
             terms = truth.terms
@@ -137,7 +139,7 @@ def times() -> str:
     )
 
 
-def page() -> str:
+def page(settings: Sequence[tuple[str, int, int]], count: int) -> str:
     threads = os.environ.get("OMP_NUM_THREADS", "unset")
     return "\n".join(
         [
@@ -148,7 +150,7 @@ def page() -> str:
             "## Coverage",
             "",
             f"Functions of n features with n main effects (standard normal) and n combinations of "
-            f"two or three (half as large), without noise; {PAIRS} pairs of runs with seeds of "
+            f"two or three (half as large), without noise; {count} pairs of runs with seeds of "
             "their own (0 and 1, 2 and 3, ...), half of them of one function, half of two that "
             "differ in a quarter of their terms. Of every difference that `compare` lists, whether "
             "the 90 % interval holds the true one. *By one*: only one spectrum lists the term, and "
@@ -156,7 +158,7 @@ def page() -> str:
             "not at hand (the same runs, without their arrays). "
             "*Clear* is what `compare` calls so; *false* are those whose true difference is 0.",
             "",
-            coverage(),
+            coverage(settings, count),
             "",
             "## Time",
             "",
@@ -168,8 +170,12 @@ def page() -> str:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    text = page()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two methods, two pairs, no page")
+    if parser.parse_args().quick:
+        print(page(SETTINGS[:2], 2))
+        return
+    text = page(SETTINGS, PAIRS)
     print(text)
     print(write("comparisons", text))
 

@@ -1,6 +1,6 @@
 """Time the conversions of a spectrum to every index, and of masks to parities.
 
-Run ``python -m benchmarks.indices``: it prints a markdown page and writes it to
+Run ``python -m benchmarks.indices [--quick]``: it prints a markdown page and writes it to
 docs/benchmarks/indices.md. Takes about half a minute; set OMP_NUM_THREADS=1 for one thread.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,6 +21,16 @@ from interplay.value_function import BoolArray
 from interplay.walsh import parities
 
 SEEDS = (0, 1, 2, 3, 4)
+SIZES = (
+    (14, 100, 200),
+    (64, 500, 500),
+    (256, 1000, 1000),
+    (1000, 1000, 500),
+    (1000, 5000, 2000),
+    (1000, 20_000, 1000),
+)
+"""Features, masks and terms."""
+
 REPEATS = 7
 TARGET_MS = 200.0
 
@@ -45,10 +55,10 @@ def milliseconds(run: Callable[[], object], repeats: int = REPEATS) -> list[floa
     return times
 
 
-def conversions() -> str:
+def conversions(seeds: Sequence[int]) -> str:
     rows = []
     spectra = []
-    for seed in SEEDS:
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         packed = random_terms(rng, 1000, 500, 6)
         errors = np.full(500, 0.1)
@@ -99,16 +109,9 @@ def ways(masks: BoolArray, packed: PackedArray, spectrum: Spectrum) -> list[Call
     ]
 
 
-def walsh_functions() -> str:
+def walsh_functions(sizes: Sequence[tuple[int, int, int]]) -> str:
     rows = []
-    for n, m, k in [
-        (14, 100, 200),
-        (64, 500, 500),
-        (256, 1000, 1000),
-        (1000, 1000, 500),
-        (1000, 5000, 2000),
-        (1000, 20_000, 1000),
-    ]:
+    for n, m, k in sizes:
         rng = np.random.default_rng(0)
         packed, masks = random_terms(rng, n, k, 5), rng.random((m, n)) < 0.5
         cells = []
@@ -120,9 +123,9 @@ def walsh_functions() -> str:
     return markdown([*header, "`predict`"], rows)
 
 
-def page() -> str:
-    converted = conversions()
-    walsh = walsh_functions()
+def page(seeds: Sequence[int], sizes: Sequence[tuple[int, int, int]]) -> str:
+    converted = conversions(seeds)
+    walsh = walsh_functions(sizes)
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     return "\n".join(
         [
@@ -135,7 +138,7 @@ def page() -> str:
             "",
             "500 terms of orders 1 to 6 (uniformly drawn) over n = 1,000 features, with standard "
             f"errors; milliseconds of `spectrum.interactions(index, order)`, {REPEATS} runs on "
-            f"each of {len(SEEDS)} spectra (seeds {SEEDS[0]}-{SEEDS[-1]}). "
+            f"each of {len(seeds)} spectra (seeds {seeds[0]}-{seeds[-1]}). "
             f"Limit: {TARGET_MS:.0f} ms.",
             "",
             converted,
@@ -153,8 +156,12 @@ def page() -> str:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    text = page()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one spectrum, small sizes, no page")
+    if parser.parse_args().quick:
+        print(page(SEEDS[:1], SIZES[:4]))
+        return
+    text = page(SEEDS, SIZES)
     print(text)
     print(write("indices", text))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import interplay as interplay
+from handed_out import built as built
 from run_summaries import long_run as long_run
 from run_summaries import plain_run as plain_run
 from run_summaries import short_run as short_run
