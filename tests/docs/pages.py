@@ -94,7 +94,7 @@ class Page:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=120,
+            timeout=400,
         )
         self.printed = done.stdout
         return f"exit {done.returncode}:\n{done.stdout}" if done.returncode else None

@@ -32,6 +32,7 @@ def what_a_reader_has(page: Path) -> Iterator[dict[str, str]]:
         yield {**stands_for, ADDRESS: server.url}
 
 
+@pytest.mark.timeout(600)  # seconds where nothing else runs; minutes on a busy machine
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_the_code_of_a_page_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
