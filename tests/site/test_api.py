@@ -20,6 +20,7 @@ def documented(page: Path) -> list[str]:
         if directive == "currentmodule":
             module = name
         elif directive in ("autofunction", "autoclass", "autoexception", "autodata"):
+            name = name.removesuffix("()")
             names.append(name if "." in name else f"{module}.{name}")
     return names
 
