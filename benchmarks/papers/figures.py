@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.figure_style import INK, OTHERS, PEER, STYLE, SUBJECT, legend, ticks
 from benchmarks.papers import faithfulness, hierarchy, removal, shapley, sparsity, supporting
 from benchmarks.papers.faithfulness import LEVELS
+from benchmarks.papers.figures_heads import energy_by_group, scores_against_lasso
 from benchmarks.papers.intervals import Interval
 from benchmarks.sections import Results
 
@@ -45,6 +46,7 @@ def draw(results: Results, folder: Path) -> None:
         "shapley": {"shapley": shapley_against_calls},
         "sparsity": {"sparsity": r2_against_terms},
         "hierarchy": {"hierarchy": rates_against_terms},
+        "heads": {"heads": scores_against_lasso, "energy": energy_by_group},
     }
     with mpl.rc_context({**STYLE, "svg.hashsalt": "papers"}):
         for section, pictures in drawn.items():

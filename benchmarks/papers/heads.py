@@ -260,12 +260,16 @@ train prompts, N as many as the fits have masks ({", ".join(sorted(_calls()))}).
 train prompts are equal, best-of-N goes by the margin. `ip.prune` as it is by default goes on from
 here with a search by real calls ([components.md](components.md)).
 
+![Test scores of each method less LASSO's](papers_heads.svg)
+
 {markdown(header, table)}
 
 {tally(rows)}
 
 Energy of the series that `auto` fits on the train prompts, means over splits (smallest to largest).
 The paper has {_papers_energy()} for layers 1-3, 14-16 and 30-32 of Llama-3.1-8B.
+
+![Shares of the energy by group of heads](papers_energy.svg)
 
 {markdown(["heads", "score", "linear", "within a layer", "across layers", "R²"], energies)}
 
