@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import interplay as ip
+from interplay.cli.asked import Asked
 from interplay.cli.inputs import explain_inputs, read_inputs, slots_of
 from interplay.cli.output import Output
 from interplay.collection import Explanations
@@ -102,8 +103,7 @@ def test_many_inputs_end_in_one_report(
         inputs,
         model=str(bert),
         target="logit:neutral",
-        budget="70",
-        store=tmp_path / "runs.db",
+        asked=Asked(budget="70", store=tmp_path / "runs.db"),
         output=Output(report=report, save=saved),
     )
     told, errors = capsys.readouterr()
@@ -120,8 +120,7 @@ def test_many_inputs_end_in_one_report(
         inputs,
         model=str(bert),
         target="logit:neutral",
-        budget="70",
-        store=tmp_path / "runs.db",
+        asked=Asked(budget="70", store=tmp_path / "runs.db"),
         output=Output(json=True),
     )
     content = json.loads(capsys.readouterr().out)
@@ -140,8 +139,7 @@ def test_slots_reach_the_aggregation(bert: Path, tmp_path: Path) -> None:
         "The {y} is {x}.",
         model=str(bert),
         target="logit:neutral",
-        budget="40",
-        store=tmp_path / "runs.db",
+        asked=Asked(budget="40", store=tmp_path / "runs.db"),
         output=Output(save=saved),
     )
     found = Explanations.load(saved)
@@ -166,13 +164,15 @@ def test_a_bad_line_stops_all_before_anything_is_paid_for(
     path, store = tmp_path / "in.jsonl", tmp_path / "runs.db"
     path.write_text(f'{{"text": "not bad at all"}}\n{json.dumps(second)}', "utf-8")
     with pytest.raises(BadInput, match=message):
-        explain_inputs(path, model=str(bert), target="logit:neutral", budget="20", store=store)
+        explain_inputs(
+            path, model=str(bert), target="logit:neutral", asked=Asked(budget="20", store=store)
+        )
     assert not store.exists()
 
 
 def test_a_budget_that_is_none_is_refused_before_the_model_is_loaded(inputs: Path) -> None:
     with pytest.raises(ip.InterplayError, match=r"budget"):
-        explain_inputs(inputs, model="nowhere", budget="0")
+        explain_inputs(inputs, model="nowhere", asked=Asked(budget="0"))
 
 
 def test_failures_are_said_and_the_others_go_on(
@@ -181,7 +181,10 @@ def test_failures_are_said_and_the_others_go_on(
     """A budget that is enough for the four words of one text but not for another's fit."""
     inputs.write_text('{"text": "a joy"}\n{"text": "not bad at all or so it seems"}', "utf-8")
     explain_inputs(
-        inputs, model=str(bert), target="logit:neutral", budget="5", store=tmp_path / "runs.db"
+        inputs,
+        model=str(bert),
+        target="logit:neutral",
+        asked=Asked(budget="5", store=tmp_path / "runs.db"),
     )
     told, errors = capsys.readouterr()
     assert "warning: input 2 failed: budget=5 is too small" in errors

@@ -1,4 +1,4 @@
-"""What flip, prune and select have in common: where a result goes, the size of a choice."""
+"""What flip, prune and select have in common: a saved run, where a result goes, sizes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from interplay.actions.explained import check_same, kind_told
 from interplay.cli.output import check_writable, command
 from interplay.errors import BadInput
+from interplay.lenses.remake import value_function_of
 
 if TYPE_CHECKING:
     from interplay.explanation import Explanation
@@ -78,6 +80,29 @@ class Result:
         actions_terminal.show(action_of(told, run.features), console)
         for path in (*wrote, *([self.report] if self.report is not None else [])):
             print(f"wrote {path}")
+
+
+def place_of(saved: Explanation | None, store: Path | None) -> Path:
+    """Return where evaluations are kept: the store that is named, that of the run, or the usual."""
+    if store is not None or saved is None:
+        return store or Path("runs.db")
+    return Path(str(saved.config.get("store") or "no store"))
+
+
+def function_again(saved: Explanation, kind: str, does: str, **changes: Any) -> Any:
+    """Return the value function of a run of one kind, with ``changes`` of what made it.
+
+    ``does`` is for the error where the run is of another kind.
+    """
+    if saved.subject.get("kind") != kind:
+        lens = kind.replace("_", "-")
+        raise BadInput(
+            f"this run is of {kind_told(saved)}, and {does}: `interplay {lens} --save RUN.json` "
+            "makes a run"
+        )
+    made = value_function_of(saved.subject, saved.targets, **changes)
+    check_same(made, saved)
+    return made
 
 
 def size(keep: str, what: str = "parts") -> float | int:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
+from interplay.cli.asked import Asked
 from interplay.cli.output import Output, progress
 from interplay.cli.workers import Workers
 from interplay.errors import BadInput
@@ -27,11 +28,7 @@ def components(
     window: int | None = None,
     device: str | None = None,
     dtype: str | None = None,
-    budget: str = "500",
-    method: str = "auto",
-    design: str | None = None,
-    seed: int = 0,
-    store: Path = Path("runs.db"),
+    asked: Asked = Asked(),  # noqa: B008
     workers: Workers = Workers(),  # noqa: B008
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
@@ -67,26 +64,15 @@ def components(
         Where the network runs; by default a CUDA device where there is one.
     dtype
         float32, float16, bfloat16 or float64.
-    budget
-        What the evaluations may cost: calls (500), seconds (90s, or min, h), or several,
-        comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
-    method
-        auto, parity-gp, proxyspex, spex, lasso, exact, or a baseline.
-    design
-        Which masks: uniform, paired, near_full, coded (of method spex), mixed, adaptive.
-    seed
-        Of every random choice: the split, what is drawn, the masks, the fit.
-    store
-        SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
     output.check()
-    with progress(store) as (on_event, stop), workers.executor() as executor:
+    with progress(asked.store) as (on_event, stop), workers.executor() as executor:
         value_function = value_function_of_components(
             model,
             task,
             metric=metric,
             share=share,
-            seed=seed,
+            seed=asked.seed,
             examples=examples,
             window=window,
             parts=parts,
@@ -98,11 +84,7 @@ def components(
         )
         explanation = ip.explain(
             value_function,
-            budget=budget,
-            method=method,
-            design=design,
-            seed=seed,
-            store=store,
+            **asked.arguments,
             stop=stop,
             on_event=on_event,
             executor=executor,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
+from interplay.cli.asked import Asked
 from interplay.cli.explain_image import Pictures, explain_image
 from interplay.cli.explain_table import Tables, explain_table
 from interplay.cli.inputs import explain_inputs
@@ -31,11 +32,7 @@ def explain(
     units: str | None = None,
     mask: str | None = None,
     target: Annotated[list[str] | None, Parameter(negative="")] = None,
-    budget: str = "500",
-    method: str = "auto",
-    design: str | None = None,
-    seed: int = 0,
-    store: Path = Path("runs.db"),
+    asked: Asked = Asked(),  # noqa: B008
     workers: Workers = Workers(),  # noqa: B008
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
@@ -64,26 +61,8 @@ def explain(
         label. Of language models logprob, logprob:mean, prob, of a part of the answer
         logprob[word], of any answer prob:ANSWER, margin:A|B, or similarity. Given several times,
         all are explained from the same evaluations.
-    budget
-        What the evaluations may cost: calls (500), tokens (2e6tok), seconds (90s, or min, h), or
-        several, comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
-    method
-        auto, parity-gp, proxyspex, spex, lasso, exact, or a baseline.
-    design
-        Which masks: uniform, paired, near_full, coded (of method spex), mixed, adaptive.
-    seed
-        Of every random choice.
-    store
-        SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
     settings: dict[str, Any] = {"units": units or "word", "mask": mask, "target": target}
-    run: dict[str, Any] = {
-        "budget": budget,
-        "method": method,
-        "design": design,
-        "seed": seed,
-        "store": store,
-    }
     output.check()
     if model is None:
         model = _embedded(prompt, of_text=not (pictures.given or tables.given))
@@ -93,19 +72,19 @@ def explain(
             raise BadInput("give either --inputs or one text, not both")
         template = settings.pop("template")
         return explain_inputs(
-            inputs, template, model=model, workers=workers, output=output, **settings, **run
+            inputs, template, model=model, asked=asked, workers=workers, output=output, **settings
         )
     text_given = not (pictures.given or tables.given)
     if text_given:
         content = prompt.text(text, file)
     else:
         _check_alone(text, file, prompt, pictures, tables)
-    with progress(store) as (on_event, stop), workers.executor() as executor:
+    with progress(asked.store) as (on_event, stop), workers.executor() as executor:
         value_function: Any
         if text_given:
             value_function = ip.text(content, model=model, **settings)
         elif tables.given:
-            value_function = explain_table(tables, model, mask, target, seed)
+            value_function = explain_table(tables, model, mask, target, asked.seed)
         else:
             value_function = explain_image(
                 pictures,
@@ -118,7 +97,7 @@ def explain(
                 prompt.max_new_tokens,
             )
         explanation = ip.explain(
-            value_function, stop=stop, on_event=on_event, executor=executor, **run
+            value_function, **asked.arguments, stop=stop, on_event=on_event, executor=executor
         )
     output.present(explanation)
     return stop.exit_code

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from interplay.actions import flip as find_flip
 from interplay.actions.explained import check_same
-from interplay.cli.choices import Result
+from interplay.cli.choices import Result, place_of
 from interplay.cli.explain_table import table_again
 from interplay.cli.inputs import read_inputs, slots_of
 from interplay.cli.output import progress
@@ -84,8 +84,7 @@ def flip(
     if template is not None and inputs is None:
         raise BadInput("--template is for --inputs FILE.jsonl, whose fields it takes")
     saved = load(run)
-    place = store or Path(str(saved.config.get("store") or "no store"))
-    with progress(place) as (on_event, stop), workers.executor() as executor:
+    with progress(place_of(saved, store)) as (on_event, stop), workers.executor() as executor:
         function = _value_function(saved, model, server.options())
         found = find_flip(
             saved,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import interplay as ip
+from interplay.cli.asked import Asked
 from interplay.cli.output import Output, progress
 from interplay.cli.prompt import read_text
 from interplay.cli.workers import Workers
@@ -48,11 +49,7 @@ def explain_inputs(
     template: str | None = None,
     *,
     model: str,
-    budget: str = "500",
-    method: str = "auto",
-    design: str | None = None,
-    seed: int = 0,
-    store: Path = Path("runs.db"),
+    asked: Asked = Asked(),  # noqa: B008
     workers: Workers = Workers(),  # noqa: B008
     output: Output = Output(),  # noqa: B008
     **options: Any,
@@ -62,17 +59,13 @@ def explain_inputs(
     Every line is read, and its text checked against the model, before anything is evaluated. The
     exit code tells an interruption. ``options`` are those of :func:`interplay.text`.
     """
-    parse_budget(budget)
+    parse_budget(asked.budget)
     found = read_inputs(inputs, template)
-    with progress(store) as (on_event, stop), workers.executor() as executor:
+    with progress(asked.store) as (on_event, stop), workers.executor() as executor:
         value_functions = value_functions_of(found, inputs, model=model, options=options)
         explanations = explain_many(
             value_functions,
-            budget=budget,
-            method=method,
-            design=design,
-            seed=seed,
-            store=store,
+            **asked.arguments,
             stop=stop,
             on_event=on_event,
             executor=executor,

@@ -8,14 +8,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
-from interplay.actions.explained import check_same
-from interplay.cli.choices import Result, size
+from interplay.cli.choices import Result, function_again, place_of, size
 from interplay.cli.components import value_function_of_components
 from interplay.cli.output import progress
 from interplay.cli.workers import Workers
 from interplay.errors import BadInput
-from interplay.explanation import Explanation, load
-from interplay.lenses.remake import value_function_of
+from interplay.explanation import load
 
 EMBEDDED_BUDGET = 400
 """Evaluations of the embedded model where no run is given."""
@@ -87,7 +85,7 @@ def prune(
     if save_model is not None and save_model.exists() and not result.force:
         raise BadInput(f"{save_model} exists; name another folder, or add --force to write into it")
     saved = None if run is None else load(run)
-    place = store or Path(str(saved.config.get("store") or "no store") if saved else "runs.db")
+    place = place_of(saved, store)
     with progress(place) as (on_event, stop), workers.executor() as executor:
         if saved is None:
             if model is not None:
@@ -103,7 +101,15 @@ def prune(
                 executor=executor,
             )
         else:
-            explanation, function = saved, _value_function(saved, model)
+            explanation, function = (
+                saved,
+                function_again(
+                    saved,
+                    "components",
+                    "prune takes parts out of networks",
+                    **({} if model is None else {"model": model}),
+                ),
+            )
         found = choose(
             explanation,
             function,
@@ -134,17 +140,3 @@ def prune(
         wrote=[] if checkpoint is None else [checkpoint.folder],
     )
     return stop.exit_code
-
-
-def _value_function(saved: Explanation, model: str | None) -> Any:
-    kind = saved.subject.get("kind")
-    if kind != "components":
-        raise BadInput(
-            f"this run is of {'a ' + str(kind) if kind else 'a plain callable'}, and prune takes "
-            "parts out of networks: `interplay components --save RUN.json` makes a run"
-        )
-    made = value_function_of(
-        saved.subject, saved.targets, **({} if model is None else {"model": model})
-    )
-    check_same(made, saved)
-    return made

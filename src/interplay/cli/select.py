@@ -8,13 +8,11 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
-from interplay.actions.explained import check_same
-from interplay.cli.choices import Result, size
+from interplay.cli.choices import Result, function_again, place_of, size
 from interplay.cli.output import check_writable, progress
 from interplay.cli.workers import Workers
 from interplay.errors import BadInput
-from interplay.explanation import Explanation, load
-from interplay.lenses.remake import value_function_of
+from interplay.explanation import load
 
 DIGITS = {"classes": ["three", "eight"], "examples": 60, "targets": 20, "test_share": 0.5}
 """What is explained where no run is given: digits, chosen by 20 of them, judged on others."""
@@ -78,7 +76,7 @@ def select(
     if run is None and data is not None:
         raise BadInput("--data is for a RUN.json: `interplay training-data` makes one")
     saved = None if run is None else load(run)
-    place = store or Path(str(saved.config.get("store") or "no store") if saved else "runs.db")
+    place = place_of(saved, store)
     with progress(place) as (on_event, stop), workers.executor() as executor:
         if saved is None:
             from interplay.lenses.training_data.files import training_files
@@ -94,7 +92,15 @@ def select(
                 executor=executor,
             )
         else:
-            explanation, function = saved, _value_function(saved, data)
+            explanation, function = (
+                saved,
+                function_again(
+                    saved,
+                    "training_data",
+                    "select takes training examples out",
+                    **({} if data is None else {"data": str(data)}),
+                ),
+            )
         found = choose(
             explanation,
             function,
@@ -119,16 +125,3 @@ def select(
         wrote=[] if save is None else [save],
     )
     return stop.exit_code
-
-
-def _value_function(saved: Explanation, data: Path | None) -> Any:
-    kind = saved.subject.get("kind")
-    if kind != "training_data":
-        raise BadInput(
-            f"this run is of {'a ' + str(kind) if kind else 'a plain callable'}, and select takes "
-            "training examples out: `interplay training-data --save RUN.json` makes a run"
-        )
-    changes = {} if data is None else {"data": str(data)}
-    made = value_function_of(saved.subject, saved.targets, **changes)
-    check_same(made, saved)
-    return made

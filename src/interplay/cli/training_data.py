@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
+from interplay.cli.asked import Asked
 from interplay.cli.explain_table import PYTHON, python_object
 from interplay.cli.output import Output, progress
 from interplay.cli.workers import Workers
@@ -35,11 +36,7 @@ def training_data(
     text: str | None = None,
     replicates: int = 1,
     counterfactuals: int = 0,
-    budget: str = "500",
-    method: str = "auto",
-    design: str | None = None,
-    seed: int = 0,
-    store: Path = Path("runs.db"),
+    asked: Asked = Asked(),  # noqa: B008
     workers: Workers = Workers(),  # noqa: B008
     output: Annotated[Output, Parameter(name="*")] = Output(),  # noqa: B008
 ) -> int:
@@ -78,21 +75,10 @@ def training_data(
         Of a trainer that is random so many trainings for each mask; each counts in the budget.
     counterfactuals
         Retrain to check so many of the strongest pairs of the first target.
-    budget
-        What the evaluations may cost: calls (500), seconds (90s, or min, h), or several,
-        comma-joined; "auto,2000" stops before 2,000 calls when more would change little.
-    method
-        auto, parity-gp, proxyspex, spex, lasso, exact, or a baseline.
-    design
-        Which masks: uniform, paired, near_full, coded (of method spex), mixed, adaptive.
-    seed
-        Of every random choice: what is drawn, the trainings, the masks, the fit.
-    store
-        SQLite file that keeps every evaluation: an interrupted run goes on where it was.
     """
     output.check()
     check_whole("--counterfactuals", counterfactuals, 0)
-    with progress(store) as (on_event, stop), workers.executor() as executor:
+    with progress(asked.store) as (on_event, stop), workers.executor() as executor:
         value_function = value_function_of_training_data(
             data,
             tests=None if tests is None else str(tests),
@@ -105,16 +91,12 @@ def training_data(
             classes=classes,
             examples=examples,
             targets=targets,
-            seed=seed,
+            seed=asked.seed,
         )
         explanation = ip.explain(
             value_function,
-            budget=budget,
-            method=method,
-            design=design,
+            **asked.arguments,
             replicates=replicates if value_function.trainer.seeded else 1,
-            seed=seed,
-            store=store,
             stop=stop,
             on_event=on_event,
             executor=executor,
@@ -128,8 +110,8 @@ def training_data(
                     explanation,
                     value_function,
                     top=counterfactuals,
-                    store=store,
-                    seed=seed,
+                    store=asked.store,
+                    seed=asked.seed,
                     stop=stop,
                     on_event=on_event,
                     executor=executor,
