@@ -45,7 +45,8 @@ def scores_against_lasso(details: Sequence[Mapping[str, Any]], plt: Any) -> Any:
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     figure.supylabel("score on test prompts, less LASSO's", fontsize=9)
-    figure.supxlabel("heads kept", fontsize=9)
+    for axis in axes[-1]:
+        axis.set_xlabel("heads kept")
     legend(figure, axes.flat)
     return figure
 

@@ -344,6 +344,8 @@ def test_without_a_name_it_lists(capsys: pytest.CaptureFixture[str]) -> None:
         (["spex/drop", "--model", "."], "needs --data: DROP, drop_dataset_dev.json"),
         (["proxyspex/cifar10"], "needs --data: datamodels of CIFAR-10"),
         (["spex/drop", "--model", ".", "--data", "no.json"], "there is no file 'no.json'"),
+        (["spex/drop", "--model", ".", "--base-url", "http://a"], "--base-url is of a server"),
+        (["proxyspex/coco", "--model", "openai:clip"], "--model wants its weights, not a server"),
         (["spex/drop", "--limit", "0"], "--limit must be 1 or more"),
     ],
 )

@@ -164,7 +164,12 @@ def _model(configuration: Configuration, given: Any) -> str:
         how = hub if configuration.asks_server else f"a folder with its weights, or hf:{hub}"
         _end(f"{configuration.name} is of {hub}: give --model, {how}")
     model = str(given.model)
-    if model.startswith("openai:"):
+    server = model.startswith("openai:")
+    if given.base_url is not None and not server:
+        _end(f"--base-url is of a server: --model openai:NAME; got {model!r}")
+    if server and configuration.kind != "text":
+        _end(f"{configuration.name} looks into a model: --model wants its weights, not a server")
+    if server:
         if given.base_url is None and not os.environ.get("OPENAI_API_KEY", "").strip():
             _end("there is no key: set OPENAI_API_KEY, or name a server of your own, --base-url")
     elif not model.startswith("hf:") and not Path(model).is_dir():
