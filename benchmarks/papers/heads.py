@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -254,11 +255,12 @@ Half of the prompts train, half test, {SPLITS} random splits, which take masks o
 turn; intervals (90 %) are bootstraps over splits, which share their prompts: they say how sure the
 order is on these prompts. `facts` is the embedded language model on its 60 questions; `stories260k`
 goes on with {TEXTS} texts of its own (mean log-probability of a token); `gpt_nano_sort` sorts 60
-inputs (mean log-probability of a symbol). LASSO keeps its largest main effects; the
-others maximise their series by integer programming; best-of-N measures N sets of that size on the
-train prompts, N as many as the fits have masks ({", ".join(sorted(_calls()))}). Where accuracies on
-train prompts are equal, best-of-N goes by the margin. `ip.prune` as it is by default goes on from
-here with a search by real calls ([components.md](components.md)).
+inputs (mean log-probability of a symbol). LASSO keeps its largest main effects; the others maximise
+their series by integer programming; best-of-N measures N sets of that size on the train prompts, N
+as many as the fits have masks ({", ".join(sorted(_calls()))}). Where accuracies on train prompts
+are equal, best-of-N goes by the margin. There are few sets to try here ({comb(16, 13)} that keep 13
+of 16 heads), of which best-of-N sees many; of the paper's 96 heads it sees next to none. `ip.prune`
+as it is by default goes on from here with a search by real calls ([components.md](components.md)).
 
 ![Test scores of each method less LASSO's](papers_heads.svg)
 
@@ -273,10 +275,14 @@ The paper has {_papers_energy()} for layers 1-3, 14-16 and 30-32 of Llama-3.1-8B
 
 {markdown(["heads", "score", "linear", "within a layer", "across layers", "R²"], energies)}
 
-The paper's test accuracies, read off its figure (unpruned .858): {_papers()}. Its best-of-N bars
-look as if another set of questions had been used, and one standard error of its 120 questions is
-.03. Its network is not at hand here; `python -m benchmarks.papers.originals proxyspex/heads-L1-3`
-and the two beside it run it, given its weights."""
+{rescaling(rows)}
+
+The paper's test accuracies, read off its figure (unpruned .858). Its best-of-N bars look as if
+another set of questions had been used, and one standard error of its 120 questions is .03. Its
+network is not at hand here; `python -m benchmarks.papers.originals proxyspex/heads-L1-3` and the
+two beside it run it, given its weights.
+
+{_papers()}"""
 
 
 def tally(rows: Sequence[Row]) -> str:
@@ -297,6 +303,36 @@ def tally(rows: Sequence[Row]) -> str:
     return f"Surely better and surely worse, of {len(held)}, than {'; than '.join(told)}."
 
 
+def rescaling(rows: Sequence[Row]) -> str:
+    """Return what rescaling does to the scores of pruned networks, and to the fits."""
+    told = []
+    for network in dict.fromkeys(group.network for group in GROUPS if group.rescale):
+        score: dict[bool, list[float]] = {True: [], False: []}
+        r2: dict[bool, list[float]] = {True: [], False: []}
+        for row in rows:
+            detail = row.detail
+            name = detail.get("group", detail.get("energy", ""))
+            scaled = name.endswith("rescaled")
+            if not name.startswith(network):
+                continue
+            if "r2" in detail:
+                r2[scaled] += detail["r2"]
+            elif detail["target"] != "accuracy":
+                score[scaled] += [float(np.mean(of)) for of in detail["values"].values()]
+        if all(r2.values()) and all(score.values()):
+            told.append(
+                f"`{network}` R² {np.mean(r2[True]):.2f} and {np.mean(r2[False]):.2f}, score "
+                f"{np.mean(score[True]):.3f} and {np.mean(score[False]):.3f}"
+            )
+    if not told:
+        return ""
+    return (
+        "Fits and pruned networks with rescaling and without (means over methods, shares and "
+        f"groups of layers): {'; '.join(told)}. Where a single head of a layer is kept, rescaling "
+        "multiplies it by the number of heads there were."
+    )
+
+
 def _share(values: Sequence[float]) -> str:
     low, mean, high = (100 * one for one in (min(values), float(np.mean(values)), max(values)))
     return f"{mean:.0f} % ({low:.0f} to {high:.0f})"
@@ -311,11 +347,9 @@ def _papers_energy() -> str:
 
 
 def _papers() -> str:
-    told = []
-    for group, shares in PAPER.items():
-        cells = ", ".join(
-            "/".join(f"{one:.3f}"[1:] for one in of) + f" at {100 * share:.0f} %"
-            for of, share in zip(shares, SHARES, strict=True)
-        )
-        told.append(f"{group} best-of-N/LASSO/ProxySPEX {cells}")
-    return "; ".join(told)
+    table = [
+        [group, f"{100 * share:.0f} %", *(f"{one:.3f}" for one in of)]
+        for group, shares in PAPER.items()
+        for share, of in zip(SHARES, shares, strict=True)
+    ]
+    return markdown(["layers", "kept", "best-of-N", "LASSO", "ProxySPEX"], table)
