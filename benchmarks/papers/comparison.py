@@ -19,8 +19,9 @@ NOT_REPRODUCED = """## What could not be reproduced, and why
 
 - **The papers' models.** A fine-tuned DistilBERT, Llama 3.1 and 3.2, LLaVA-NeXT, CLIP and
   GPT-4o mini do not run on the machine that measured this page: one core, no GPU, no key. Their
-  place is taken by the two small models of the package. Configurations that run the papers' own
-  are part of the package.
+  place is taken by the two small models of the package.
+  `python -m benchmarks.papers.originals` runs each experiment with the paper's own model, given
+  its weights or a key; it is tested on tiny networks of the same architectures.
 - **DROP, HotpotQA, MS-COCO, visual questions, the altered riddles.** The models at hand cannot
   answer them, so there is nothing to explain. HotpotQA's human-labelled sentences are replaced by
   questions whose needed facts are known; the failure rate of the trolley problem has no substitute.
