@@ -32,6 +32,16 @@ DO_NOT_TRUST, TRUST_IN_PART = 0.5, 0.8
 class Estimate:
     """A measured number with a 90 % interval, and the mask law that it speaks of.
 
+    Attributes
+    ----------
+    value, low, high
+        the estimate and the ends of its interval; NaN and minus infinity where there was too
+        little to measure by.
+    distribution
+        law of the masks: ``"uniform"``, ``"exact"`` where all were evaluated, ...
+
+    Examples
+    --------
     >>> Estimate(0.93, 0.91, 0.95, "uniform").verdict
     'trust'
     """

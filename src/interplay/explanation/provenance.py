@@ -20,8 +20,14 @@ _VERSIONED = ("torch", "transformers")
 class Cost:
     """What the values cost.
 
-    ``calls`` evaluations made now, ``reused`` ones from the store, seconds in the model and in the
-    fit; ``tokens`` and ``usd`` of the calls made now, None where nobody counted.
+    Attributes
+    ----------
+    calls, reused
+        evaluations made now, and taken from the store.
+    model_seconds, fit_seconds
+        in the value function, and in the fit.
+    tokens, usd
+        of the calls made now; None where nobody counted.
     """
 
     calls: int
