@@ -29,9 +29,16 @@ def sign_probability(value: float, error: float) -> float:
 class Interaction:
     """One set of features and its effect in the units of the model's output.
 
-    ``value`` is the Banzhaf interaction ``(-2) ** |T| * F(T)``: positive raises the output.
-    ``low`` and ``high`` span 90 %; None where nothing is known of the error. ``share`` is the part
-    of the spectrum's variance that this term carries.
+    Attributes
+    ----------
+    features, names
+        sorted indices, and the names of these features.
+    value
+        the Banzhaf interaction ``(-2) ** |T| * F(T)``: positive raises the output.
+    low, high
+        ends of its 90 % interval; None where nothing is known of the error.
+    share
+        the part of the spectrum's variance that this term carries.
     """
 
     features: Term
