@@ -46,7 +46,8 @@ def test_each_target_is_what_it_is_alone(method: str) -> None:
 
 
 def test_the_order_of_targets_does_not_matter() -> None:
-    ahead, back = ip.fit(MASKS, VALUES, seed=1), ip.fit(MASKS, VALUES[:, ::-1], seed=1)
+    masks, values = MASKS[:100], VALUES[:100]
+    ahead, back = ip.fit(masks, values, seed=1), ip.fit(masks, values[:, ::-1], seed=1)
     for j in range(4):
         assert_same(ahead[str(j)], back[str(3 - j)])
 
@@ -61,11 +62,11 @@ def test_replicates_of_one_target_do_not_sort_another() -> None:
 
 
 def test_noise_of_one_target_leaves_the_other_alone() -> None:
-    noise = np.stack([RNG.uniform(0.01, 1.0, 200), np.full(200, 0.1)], axis=1)
-    values = VALUES[:, [0, 3]]
-    together = ip.fit(MASKS, values, noise_var=noise)
+    noise = np.stack([RNG.uniform(0.01, 1.0, 80), np.full(80, 0.1)], axis=1)
+    masks, values = MASKS[:80], VALUES[:80, [0, 3]]
+    together = ip.fit(masks, values, noise_var=noise)
     for j in range(2):
-        assert_same(together[str(j)], ip.fit(MASKS, values[:, j], noise_var=noise[:, j]))
+        assert_same(together[str(j)], ip.fit(masks, values[:, j], noise_var=noise[:, j]))
 
 
 def test_more_targets_than_grow_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,8 +85,8 @@ def test_an_unknown_target_lists_the_known() -> None:
 
 
 def test_one_column_is_one_target() -> None:
-    alone = ip.fit(MASKS, VALUES[:, :1])
-    assert alone.spectrum(None) == ip.fit(MASKS, VALUES[:, 0]).spectrum(None)
+    alone = ip.fit(MASKS, VALUES[:, :1], method="lasso")
+    assert alone.spectrum(None) == ip.fit(MASKS, VALUES[:, 0], method="lasso").spectrum(None)
 
 
 def test_all_masks_are_exact_for_every_target() -> None:
@@ -99,6 +100,6 @@ def test_all_masks_are_exact_for_every_target() -> None:
 
 def test_a_recording_with_two_readings(assets: Path) -> None:
     recording = ip.read_recording(assets / "recordings" / "stories_heads_1.npz")
-    masks, values = recording.masks[:800], recording.values[:800].ravel()
+    masks, values = recording.masks[:200], recording.values[:200].ravel()
     both = ip.fit(masks, np.stack([values, np.exp(values)], axis=1), seed=1)
     assert_same(both["0"], ip.fit(masks, values, seed=1))

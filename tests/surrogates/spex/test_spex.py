@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -71,17 +72,26 @@ def test_without_a_coded_design_it_says_what_to_do() -> None:
         ip.fit(plan.masks[:100], values[:100], method="spex", design=plan)
 
 
+@cache
+def hybrid_of(kind: str) -> ip.Surrogate:
+    plan, values = told(kind, {"coded": 700, "mixed": 400}[kind], noise=0.1)
+    fitted: ip.Surrogate = ip.fit(plan.masks, values, design=plan)
+    return fitted
+
+
+def test_the_stack_alone_misses_terms_of_high_order() -> None:
+    uniform, test = drawn(400, 5), drawn(1000)
+    alone = ip.fit(uniform, PARITY.predict(uniform))
+    assert r_squared(PARITY.predict(test), alone.predict(test)) < 0.6
+
+
 @pytest.mark.parametrize("kind", ["coded", "mixed"])
 def test_the_hybrid_finds_what_the_stack_misses(kind: str) -> None:
-    plan, values = told(kind, 700, noise=0.1)
-    hybrid = ip.fit(plan.masks, values, design=plan)
+    hybrid = hybrid_of(kind)
     assert DECODED in hybrid.members
-    uniform = drawn(700, 5)
-    alone = ip.fit(uniform, PARITY.predict(uniform))
     test = drawn(1000)
     truth = PARITY.predict(test)
     assert r_squared(truth, hybrid.predict(test)) > 0.98
-    assert r_squared(truth, alone.predict(test)) < 0.6
     for term, value in PARITY.terms.items():
         assert hybrid.spectrum(20).terms[term] == pytest.approx(value, abs=0.08)
     assert hybrid.faithfulness.value > 0.9
@@ -90,7 +100,7 @@ def test_the_hybrid_finds_what_the_stack_misses(kind: str) -> None:
 
 
 def test_the_hybrid_finds_nothing_in_noise_or_in_what_the_stack_knows() -> None:
-    plan = ip.design(N, 700, "mixed")
+    plan = ip.design(N, 400, "mixed")
     noise = np.random.default_rng(1).normal(size=len(plan.masks))
     fitted = ip.fit(plan.masks, noise, design=plan)
     assert DECODED not in fitted.members
@@ -102,8 +112,7 @@ def test_the_hybrid_finds_nothing_in_noise_or_in_what_the_stack_knows() -> None:
 
 
 def test_what_is_decoded_stands_in_every_answer() -> None:
-    plan, values = told("mixed", 800)
-    fitted = ip.fit(plan.masks, values, design=plan)
+    fitted = hybrid_of("mixed")
     term = (2, 5, 11, 17, 23)
     (value,), (error,) = fitted.coefficients([term])
     assert value == pytest.approx(0.9, abs=0.05)
@@ -116,9 +125,11 @@ def test_what_is_decoded_stands_in_every_answer() -> None:
     assert banzhaf[term] == pytest.approx(exact[term], rel=0.1)
 
 
-@pytest.mark.parametrize(("method", "design"), [("spex", None), ("auto", "mixed")])
+@pytest.mark.parametrize(
+    ("method", "design", "budget"), [("spex", None, 700), ("auto", "mixed", 400)]
+)
 def test_explain_says_how_many_calls_it_makes_before_it_makes_them(
-    method: str, design: str | None, tmp_path: Path
+    method: str, design: str | None, budget: int, tmp_path: Path
 ) -> None:
     heard: list[str] = []
 
@@ -131,7 +142,7 @@ def test_explain_says_how_many_calls_it_makes_before_it_makes_them(
             heard.append(event.sentence)
 
     run = ip.explain(
-        counted, features=N, budget=700, method=method, design=design, store=None, on_event=listen
+        counted, N, budget=budget, method=method, design=design, store=None, on_event=listen
     )
     assert "groups x 2^" in heard[0]
     assert heard[1] == "call"
