@@ -24,7 +24,10 @@ ADDRESS = "http://127.0.0.1:8000/v1"
 @contextlib.contextmanager
 def what_a_reader_has(page: Path) -> Iterator[dict[str, str]]:
     """What stands on pages for a model or a server of the reader's, and one that is here."""
-    stands_for = {"path/to/classifier": str(model_path())}
+    stands_for = {
+        "path/to/classifier": str(model_path()),
+        "my_model(masked_input(mask))": "float(mask[0] and mask[1])",
+    }
     if ADDRESS not in page.read_text("utf-8"):
         yield stands_for
         return
