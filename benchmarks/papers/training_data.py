@@ -357,6 +357,8 @@ are by the signs of Banzhaf values and interaction at random halves.
 
 {markdown(header, sets)}
 
+{_agreed(rows)}
+
 ### Exact games of retraining
 
 Trees and forests retrained on every subset of 15 training points; R² on all subsets, medians over
@@ -367,11 +369,41 @@ games; with 1,000 retrains see [training_data.md](training_data.md).
 {_defined(rows)}"""
 
 
+def _agreed(rows: Sequence[Row]) -> str:
+    """Return how often pairs and triples are what they are called, means over the table's lines."""
+
+    def mean(order: int, measure: str, kind: str = "") -> str:
+        held = [
+            row.detail["right"][measure]
+            for row in rows
+            if row.detail.get("order") == order and kind in row.detail["kind"]
+        ]
+        return f"{np.mean(held):.0f} %" if held else "none"
+
+    return (
+        f"On random halves pairs have the sign of their term in {mean(2, 'interaction')}, triples "
+        f"in {mean(3, 'interaction')}. Removing a triple that is called synergistic does what the "
+        f"word says in {mean(3, 'excess', 'synergistic')}. Removing a triple at once, less the sum "
+        "of single removals, is minus its pairs' interactions minus twice its own: where it "
+        "contradicts the term, the pairs within outweigh it."
+    )
+
+
 def _defined(rows: Sequence[Row]) -> str:
     shares = next((row.detail["definition"] for row in rows if "definition" in row.detail), {})
-    told = ", ".join(f"{where} in {100 * share:.0f} %" for where, share in shares.items())
+    told = "; ".join(
+        f"order {order}: "
+        + ", ".join(
+            f"{100 * share:.0f} % {where}"
+            for (where, _, of), share in zip(
+                (key.rpartition(" ") for key in shares), shares.values(), strict=True
+            )
+            if of == str(order)
+        )
+        for order in ORDERS
+    )
     return (
-        f"Of the {GAME_TOP} largest and smallest *exact* Moebius terms of an order the interaction "
-        f"has the same sign (where it is, and the order): {told}. What a set adds to nothing says "
-        "little of what its removal takes from everything, however well it is estimated."
+        f"Of the {GAME_TOP} largest and smallest *exact* Moebius terms of an order, so many have "
+        f"an interaction of the same sign beside other examples: {told}. What a set adds to nothing"
+        " says little of what its removal takes from everything, however well it is estimated."
     )

@@ -99,4 +99,4 @@ def test_small(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row.detail["alpha"] for row in rows if "alpha" in row.detail] == [1.0]
     page = training_data.report(rows)
     assert "| 1 | 213 | LDS |" in page
-    assert "on average 2 in" in page
+    assert "order 2: " in page
