@@ -191,8 +191,7 @@ def shapley_against_calls(details: Sequence[Mapping[str, Any]], plt: Any) -> Any
                     if all(alpha in one["found"].get(method, {}) for one in inputs)
                 ]
                 values = [
-                    mean([one["found"][method][alpha][figure_of] for one in inputs]).value
-                    for alpha in told
+                    mean(shapley.each(inputs, method, alpha, figure_of)).value for alpha in told
                 ]
                 at = [float(alpha) for alpha in told]
                 axis.plot(at, values, marker="o", label=method, **LOOKS[method])

@@ -44,6 +44,9 @@ WORDS, REVIEWS = (32, 63), 2
 TOP = {"reviews": 10, "games": 5}
 """The k of recall@k: ten of a game's 14 to 16 features would hardly be a choice."""
 
+WORST = 100.0
+"""Largest error that counts: a regression on fewer masks than features may give anything."""
+
 Game = Callable[[BoolArray], FloatArray]
 
 
@@ -196,9 +199,9 @@ def row(kind: str, measured: Sequence[dict[str, Any]]) -> Row:
     alphas = list(measured[0]["found"]["auto"])
     parts, held = [], True
     for alpha in alphas:
-        recalls = {m: float(np.mean(_all(measured, m, alpha, "recall"))) for m in shown}
+        recalls = {m: float(np.mean(each(measured, m, alpha, "recall"))) for m in shown}
         errors = {
-            m: Interval.of_ratios(_all(measured, m, alpha, "squared_error")).value for m in shown
+            m: Interval.of_ratios(each(measured, m, alpha, "squared_error")).value for m in shown
         }
         held &= len(shown) == 1 or errors[shown[0]] < errors[shown[1]]
         parts.append(
@@ -215,8 +218,9 @@ def row(kind: str, measured: Sequence[dict[str, Any]]) -> Row:
     )
 
 
-def _all(measured: Sequence[dict[str, Any]], method: str, alpha: str, figure: str) -> list[float]:
-    return [max(one["found"][method][alpha][figure], 1e-12) for one in measured]
+def each(measured: Sequence[dict[str, Any]], method: str, alpha: str, figure: str) -> list[float]:
+    """Return a figure of each input; errors of more than WORST count as that."""
+    return [min(one["found"][method][alpha][figure], WORST) for one in measured]
 
 
 def methods(measured: Sequence[dict[str, Any]]) -> list[str]:
@@ -236,8 +240,8 @@ def report(rows: Sequence[Row]) -> str:
                 if len(told) < len(measured):
                     cells += ["", ""]
                     continue
-                cells.append(Interval.of(_all(told, method, alpha, "recall")).said())
-                cells.append(Interval.of_ratios(_all(told, method, alpha, "squared_error")).said(3))
+                cells.append(Interval.of(each(told, method, alpha, "recall")).said())
+                cells.append(Interval.of_ratios(each(told, method, alpha, "squared_error")).said(3))
             table.append([row.detail["kind"], method, *cells])
         if row.detail["kind"] == "reviews":
             again = next(one["reference"] for one in measured if one["reference"])
@@ -255,7 +259,8 @@ to {WORDS[1]} words the truth is a KernelSHAP run (shapiq's) of {REFERENCE_CALLS
 with k = {TOP["reviews"]}; on exact games it is exact, k = {TOP["games"]}. The error is the squared
 error over the squared length of the true values: means over runs, geometric means over inputs, with
 90 % intervals by bootstrap over the inputs. A cell is empty where a method raised on some input
-(shapiq's ProxySPEX on few masks). Ours are Shapley values of a fit to uniform masks, of
+(shapiq's ProxySPEX on few masks); an error above {WORST:g} counts as that (KernelSHAP's regression
+on fewer masks than features). Ours are Shapley values of a fit to uniform masks, of
 which none is near the ends; KernelSHAP draws masks for this very purpose. {noise}
 
 ![Recall and error against calls](papers_shapley.svg)
