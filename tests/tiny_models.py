@@ -223,6 +223,7 @@ def save_causal(
     template: str | None = None,
     ends: bool = False,
     positions: int = 128,
+    layers: int = 2,
     **settings: object,
 ) -> Path:
     """A causal language model of a family, with a byte-level tokenizer and no padding token."""
@@ -235,7 +236,7 @@ def save_causal(
     config = getattr(transformers, f"{name}Config")(
         vocab_size=size,
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         intermediate_size=64,
         max_position_embeddings=positions,
