@@ -23,6 +23,7 @@ TYPE = re.compile(r"^(\s*:(?:type|vartype|rtype)[^:]*: |\s+:type: )([^`*\n]+)$")
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", types_are_words, priority=900)  # after napoleon
+    app.connect("autodoc-process-signature", results_are_not_made)
     # ``Stop | None``: within other types Sphinx prints the object that stands for an alias
     TypeAliasForwardRef.__repr__ = lambda alias: alias.name  # type: ignore[method-assign]
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -70,3 +71,10 @@ def types_are_words(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
     lines[:] = [TYPE.sub(r"\1*\2*", line) for line in lines]
+
+
+def results_are_not_made(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, signature: str | None, result: Any
+) -> tuple[str, None] | None:
+    """Classes that are written with ``()`` are made by functions: how, is nobody's business."""
+    return ("", None) if what == "class" and signature == "()" else None

@@ -1,5 +1,7 @@
 """Everything that interplay raises on purpose.
 
+A tree, so that a program may catch as much of it as it means to::
+
     InterplayError
     ├── BadInput          the caller's argument, file or value function is at fault
     ├── BudgetExceeded    the budget does not allow what was asked

@@ -19,7 +19,7 @@ def documented(page: Path) -> list[str]:
     for directive, name in DIRECTIVE.findall(page.read_text("utf-8")):
         if directive == "currentmodule":
             module = name
-        elif directive in ("autofunction", "autoclass", "autoexception", "autodata"):
+        elif directive in ("autofunction", "autoclass", "autoexception", "autodata", "data"):
             name = name.removesuffix("()")
             names.append(name if "." in name else f"{module}.{name}")
     return names
