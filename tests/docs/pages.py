@@ -77,9 +77,10 @@ class Page:
         self.printed = told.getvalue()
 
     def _bash(self, example: Example) -> str | None:
-        return self._command(["bash", "-euo", "pipefail", "-c", self._source(example)])
+        command = ["bash", "-euo", "pipefail", "-c", self._source(example)]
+        return self._command(command, errors=subprocess.STDOUT)
 
-    def _command(self, command: list[str]) -> str | None:
+    def _command(self, command: list[str], errors: int) -> str | None:
         plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
         beside = Path(sys.executable).parent
         done = subprocess.run(
@@ -92,12 +93,14 @@ class Page:
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             encoding="utf-8",
             timeout=400,
         )
         self.printed = done.stdout
-        return f"exit {done.returncode}:\n{done.stdout}" if done.returncode else None
+        if done.returncode:
+            return f"exit {done.returncode}:\n{done.stdout}{done.stderr or ''}"
+        return None
 
     def _peer(self, example: Example) -> str | None:
         name = example.region.lexemes["arguments"].split()[1]
@@ -106,7 +109,8 @@ class Page:
             return None
         asked = [str(PEERS_PYTHON), "-c", f"import {name}"]
         if PEERS_PYTHON.exists() and subprocess.run(asked, capture_output=True).returncode == 0:
-            return self._command([str(PEERS_PYTHON), "-c", self._source(example)])
+            command = [str(PEERS_PYTHON), "-c", self._source(example)]
+            return self._command(command, errors=subprocess.PIPE)  # their warnings and bars
         self.left_out.add(name)
         self.printed = None
         return None
