@@ -10,7 +10,7 @@ the fence says      the block is
 anything else       to be read
 ==================  ====================================================================
 
-With INTERPLAY_UPDATE_DOCS=1 what is shown is written anew where it differs, save where it has ``...``.
+With INTERPLAY_UPDATE_DOCS=1 what is shown is written anew, save where it has ``...``.
 """
 
 from __future__ import annotations
@@ -119,9 +119,8 @@ class Page:
         if self.printed is None:
             return None
         shown = str(example.parsed)
-        found = difference(shown, self.printed)
-        if found and os.environ.get("INTERPLAY_UPDATE_DOCS") == "1" and "..." not in shown:
+        if os.environ.get("INTERPLAY_UPDATE_DOCS") == "1" and "..." not in shown:
             lines = "\n".join(line.rstrip() for line in self.printed.strip("\n").splitlines())
             self._anew.append((example.start, example.end, f"```text\n{lines}\n```"))
             return None
-        return found
+        return difference(shown, self.printed)

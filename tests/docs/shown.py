@@ -1,8 +1,8 @@
 """Whether a program printed what a page shows.
 
-Numbers may differ by one in the last digit that is shown, since processors round differently; whole
-numbers must be equal, but for percentages. Times are not compared. ``...`` stands for anything: within
-a line for some of it, alone in a line for any number of lines.
+Numbers may differ by one in the last digit that is shown, since processors round differently;
+whole numbers must be equal, but for percentages. Times are not compared. ``...`` stands for
+anything: within a line for some of it, alone in a line for any number of lines.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from decimal import Decimal
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
-_TIME = re.compile(rf"{_NUMBER}(?= (?:s|ms|min|seconds)\b)")
+_UNIT = r"(?:s|ms|min|h|seconds)\b"
+_TIME = re.compile(rf"{_NUMBER} {_UNIT}(?: {_NUMBER} {_UNIT})*")
 _TOKEN = re.compile(rf"(?P<gap>\.\.\.)|(?P<number>{_NUMBER})|(?P<space>\s+)")
 
 
@@ -20,6 +21,7 @@ def difference(shown: str, printed: str) -> str | None:
 
     >>> difference("never fails +3.03  51 %", "never fails  +3.04  51 %")
     >>> difference("...\\nwrote report.html", "one\\ntwo\\nwrote report.html\\n")
+    >>> difference("1 min 5 s fitting", "3.34 s fitting")
     >>> print(difference("R² 0.97", "R² 0.93"))
     line 1 of what is shown
         R² 0.97
@@ -47,7 +49,7 @@ def difference(shown: str, printed: str) -> str | None:
 
 
 def _alike(shown: str, printed: str) -> bool:
-    shown, printed = _TIME.sub("0", shown), _TIME.sub("0", printed)
+    shown, printed = _TIME.sub("0 s", shown), _TIME.sub("0 s", printed)
     numbers: list[str] = []
     pattern, end = "", 0
     for token in _TOKEN.finditer(shown):
