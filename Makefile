@@ -70,7 +70,7 @@ test-wheel: $(STAMP) ## wheel and sdist, each installed from the index into an e
 		$(BIN)/python -m pytest tests/wheel
 
 # What PEER's blocks of docs/howto/ need is used where it is: shapiq here, others in .venv-peers.
-test-docs: $(VENV)/.interop ## the code of tutorials, how-to pages and the README (4 minutes on a core)
+test-docs: $(VENV)/.interop ## the code of tutorials, how-to pages and the README (2 minutes)
 	INTERPLAY_DOCS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/docs
 
 # A warning is an error. Neither the build nor the pages need a network.
