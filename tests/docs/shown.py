@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from textwrap import dedent
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _UNIT = r"(?:s|ms|min|h|seconds)\b"
-_TIME = re.compile(rf"{_NUMBER} {_UNIT}(?: {_NUMBER} {_UNIT})*")
+_TIME = re.compile(rf"{_NUMBER}(?: to {_NUMBER})? {_UNIT}(?: {_NUMBER} {_UNIT})*")
 _TOKEN = re.compile(rf"(?P<gap>\.\.\.)|(?P<number>{_NUMBER})|(?P<space>\s+)")
 
 
@@ -22,14 +23,15 @@ def difference(shown: str, printed: str) -> str | None:
     >>> difference("never fails +3.03  51 %", "never fails  +3.04  51 %")
     >>> difference("...\\nwrote report.html", "one\\ntwo\\nwrote report.html\\n")
     >>> difference("1 min 5 s fitting", "3.34 s fitting")
+    >>> difference("10 to 9.4 ms", "5.46 to 4.98 ms")
+    >>> difference("+3.0 a\\n+2.7 b", " +3.0 a\\n +2.7 b\\n")
     >>> print(difference("R² 0.97", "R² 0.93"))
     line 1 of what is shown
         R² 0.97
     is not what was printed:
         R² 0.93
     """
-    expected = [line.rstrip() for line in shown.strip().splitlines() if line.strip()]
-    found = [line.rstrip() for line in printed.strip().splitlines() if line.strip()]
+    expected, found = _lines(shown), _lines(printed)
     at, anywhere = 0, False
     for number, line in enumerate(expected, 1):
         if line.strip() == "...":
@@ -46,6 +48,11 @@ def difference(shown: str, printed: str) -> str | None:
     if at < len(found) and not anywhere:
         return "more was printed than is shown:\n    " + "\n    ".join(found[at : at + 20])
     return None
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines that hold anything, without what all of them are indented by."""
+    return [line.rstrip() for line in dedent(text).splitlines() if line.strip()]
 
 
 def _alike(shown: str, printed: str) -> bool:
