@@ -7,10 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import interplay as ip
+from interplay.cli import run
 from interplay.demo import PHRASES, long_review, short_review
 
 DemoRun = tuple[Path, str]
@@ -62,6 +65,7 @@ def test_it_shows_the_interactions_behind_the_phrases(first: DemoRun) -> None:
 
 def test_it_writes_a_report(first: DemoRun) -> None:
     folder, told = first
+    assert "1,000 calls (" in told
     assert told.endswith("wrote report.html\n")
     page = (folder / "report.html").read_text("utf-8")
     assert "interplay demo --short" in page
@@ -70,9 +74,17 @@ def test_it_writes_a_report(first: DemoRun) -> None:
     assert not (folder / "report-long.html").exists()
 
 
-def test_a_second_demo_evaluates_nothing_and_may_overwrite(first: DemoRun) -> None:
-    folder, told = first
-    again = demo(folder)
-    assert "1,000 calls (" in told
-    assert "no calls, 1,000 evaluations at hand" in again
-    assert "".join(again.split("\n")[:10]) == "".join(told.split("\n")[:10])
+def test_a_second_demo_evaluates_nothing_and_may_overwrite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.modules["interplay.cli.demo"], "SHORT_BUDGET", 100)
+    monkeypatch.setattr(ip, "explain", partial(ip.explain, method="lasso"))  # it fits twice
+    told = []
+    for _ in range(2):
+        assert run(["demo", "--short"]) == 0
+        told.append(capsys.readouterr().out)
+    assert "100 calls (" in told[0]
+    assert "no calls, 100 evaluations at hand" in told[1]
+    assert told[0].split("\n")[:10] == told[1].split("\n")[:10]
