@@ -212,7 +212,7 @@ def report(rows: Sequence[Row]) -> str:
 
 Words of reviews are replaced by [MASK]; the value is the logit of "positive". Some of the SPEX
 paper's 20 reviews an octave, evenly spread over its lengths. The budget is alpha n log2 n uniform
-masks, the full and the empty one among them, as large as half an hour of one core allows in all;
+masks, the full and the empty one among them, as large as an hour of one core allows in all;
 `{SPEX}` has coded designs of its own sizes, and its column is what a straight line in log calls
 between two of them gives at the others' calls (below its smallest design, that design's R²). R² on
 up to 1,000 (from 128 words on, 500) further masks that no method reads. `{GP}` is run up to

@@ -47,8 +47,8 @@ ALPHAS = {
     256: (0.125, 0.25, 0.5),
     512: (0.0625, 0.125),
 }
-"""Calls over n log2 n, by the fewest words of an octave: what half an hour of one core affords."""
-COUNTS = {8: 3, 16: 3, 32: 3, 64: 2, 128: 1, 256: 1, 512: 1}
+"""Calls over n log2 n, by the fewest words of an octave: what an hour of one core affords."""
+COUNTS = {8: 5, 16: 5, 32: 5, 64: 5, 128: 3, 256: 3, 512: 2}
 """Reviews of an octave, likewise."""
 BITS = {8: 5, 16: 6, 32: 5, 64: 5, 128: 4, 256: 4, 512: 4}
 """Largest b of a coded design, by octave."""
@@ -198,7 +198,7 @@ def drawn(quick: bool = False, octaves: Sequence[tuple[int, int]] = OCTAVES) -> 
     for low, high in octaves[:1] if quick else octaves:
         count = QUICK_EACH if quick else COUNTS[low]
         places = chosen(texts, low, high, EACH)
-        spread = {1: places[2:3], 2: places[1::2], 3: places[::2]}[count]
+        spread = {1: places[2:3], 2: places[1::2], 3: places[::2], 5: places}[count]
         found += [Review(place, texts[place], low) for place in spread]
     return found
 

@@ -57,7 +57,7 @@ def rows(quick: bool = False) -> list[Row]:
     runs = dict.fromkeys(RUNS, 2) if quick else RUNS
     measured = {"games": [of_game(name, alphas, runs["games"]) for name in names]}
     if not quick and find_spec("shapiq") is not None:
-        reviews = drawn(octaves=[WORDS])[:REVIEWS]
+        reviews = drawn(octaves=[WORDS])[::2][:REVIEWS]
         measured["reviews"] = [
             of_review(one, alphas, runs["reviews"], again=place == 0)
             for place, one in enumerate(reviews)
