@@ -12,15 +12,8 @@ from scipy.stats import spearmanr
 
 import interplay as ip
 from interplay.errors import BadInput
-from interplay.metrics import (
-    LEVEL,
-    Estimate,
-    bootstrap,
-    faithfulness,
-    lds,
-    r_squared,
-    rank_correlation,
-)
+from interplay.intervals import LEVEL, bootstrap
+from interplay.metrics import Estimate, faithfulness, lds, r_squared, rank_correlation
 
 FLOATS = st.floats(-1e6, 1e6, allow_subnormal=False)
 

@@ -22,7 +22,7 @@ from benchmarks.ground.apart import tried
 from benchmarks.ground.row import Row
 from interplay.errors import InterplayError
 from interplay.evaluate import Store
-from interplay.evaluate.store import Identity
+from interplay.evaluate.functions import Identity
 from interplay.evaluate.upkeep import verify
 from interplay.masks import uniform
 

@@ -15,11 +15,12 @@ from interplay.codes import MaskCode
 from interplay.errors import BadInput
 from interplay.evaluate import Executor, OnEvent, Stop, Store, evaluate
 from interplay.explanation import Cost, Explanation, describe, digest_of, load
+from interplay.fingerprint import fingerprint
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
 from interplay.recording import Recording, read_recording
 from interplay.surrogates import fit_recording
-from interplay.value_function import BoolArray, fingerprint
+from interplay.value_function import BoolArray
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,13 @@ from interplay.packing import (
     distinct,
     members,
     orders,
-    pack,
     pack_members,
     pack_terms,
     term_tuples,
-    unpack,
     words,
 )
 from interplay.value_function import BoolArray, FloatArray, check_masks, feature_names
-from interplay.walsh import parities, series, transform
-
-__all__ = ["Spectrum", "pack", "pack_terms", "parities", "term_tuples", "unpack"]
+from interplay.walsh import series, transform
 
 
 class Spectrum:

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interplay.errors import BadInput
-from interplay.fingerprint import Fingerprint as Fingerprint
-from interplay.fingerprint import fingerprint as fingerprint
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]

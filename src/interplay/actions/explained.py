@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from interplay.errors import BadInput
 from interplay.evaluate import Budget, Store, parse_budget
+from interplay.fingerprint import fingerprint as fingerprint_of
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
 from interplay.metrics import Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
-from interplay.value_function import fingerprint as fingerprint_of
 
 
 class Explained(Protocol):

@@ -12,9 +12,9 @@ from interplay.actions.explained import Explained, same_function
 from interplay.actions.nearby import Nearby
 from interplay.actions.probe import Removed
 from interplay.errors import BadInput
+from interplay.fingerprint import fingerprint as fingerprint_of
 from interplay.lenses.remake import value_function_of
 from interplay.value_function import FloatArray, bare
-from interplay.value_function import fingerprint as fingerprint_of
 
 
 def value_function_for(

@@ -19,8 +19,9 @@ from interplay.evaluate.events import (
 from interplay.evaluate.executors import Executor
 from interplay.evaluate.functions import Function, Identity
 from interplay.evaluate.interrupt import Interruption, interruptible
+from interplay.evaluate.pipeline import SPENT, Stop
 from interplay.evaluate.ray_executor import RayExecutor
-from interplay.evaluate.run import SPENT, Stop, evaluate
+from interplay.evaluate.run import evaluate
 from interplay.evaluate.store import Store, Stored
 from interplay.evaluate.tally import Tally
 

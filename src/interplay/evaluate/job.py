@@ -14,8 +14,9 @@ from interplay.evaluate.account import Account, IndexArray
 from interplay.evaluate.answer import Answer
 from interplay.evaluate.budget import KINDS, Meter, Range
 from interplay.evaluate.events import Event, OnEvent, Warned
+from interplay.evaluate.functions import Identity
 from interplay.evaluate.outlook import told_prices
-from interplay.evaluate.store import Identity, Store, Stored
+from interplay.evaluate.store import Store, Stored
 from interplay.value_function import BoolArray
 
 KEPT: Final = ("usd", "tokens")

@@ -14,12 +14,11 @@ from interplay.evaluate.budget import Meter, forecast
 from interplay.evaluate.evaluation import Evaluation
 from interplay.evaluate.events import Forecasted, OnEvent, Started
 from interplay.evaluate.executors import LOCAL, Executor
+from interplay.evaluate.functions import Identity
 from interplay.evaluate.job import Job
 from interplay.evaluate.outlook import known_prices
-from interplay.evaluate.pipeline import SPENT as SPENT
-from interplay.evaluate.pipeline import Pipeline
-from interplay.evaluate.pipeline import Stop as Stop
-from interplay.evaluate.store import Identity, Store, Stored
+from interplay.evaluate.pipeline import Pipeline, Stop
+from interplay.evaluate.store import Store, Stored
 from interplay.fingerprint import continue_fingerprint
 from interplay.fingerprint import fingerprint as fingerprint_of
 from interplay.value_function import BoolArray, check_masks

@@ -28,9 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
-from interplay.evaluate.functions import Function as Function
-from interplay.evaluate.functions import Identity as Identity
-from interplay.evaluate.functions import Row
+from interplay.evaluate.functions import Function, Identity, Row
 from interplay.evaluate.schema import (
     DAMAGED,
     SCHEMA,
