@@ -62,6 +62,28 @@ def pack(masks: BoolArray) -> PackedArray:
     return octets.view("<u8").astype(np.uint64, copy=False)
 
 
+def mask_keys(masks: BoolArray) -> list[bytes]:
+    """Return each mask as bytes, to be looked up: ``numpy.packbits`` of it, as files hold it.
+
+    >>> mask_keys(np.array([[True, False], [False, True]]))
+    [b'\\x80', b'@']
+    """
+    packed = np.packbits(masks, axis=1)
+    # void, not bytes: numpy strips the zeros at the end of those
+    keys: list[bytes] = packed.view(f"V{packed.shape[1]}").ravel().tolist()
+    return keys
+
+
+def among(masks: BoolArray, others: BoolArray) -> BoolArray:
+    """Return whether each mask is one of ``others``, bool ``(m,)``.
+
+    >>> among(np.array([[True, False], [False, True]]), np.array([[False, True]]))
+    array([False,  True])
+    """
+    known = set(mask_keys(others))
+    return np.array([key in known for key in mask_keys(masks)], dtype=np.bool_)
+
+
 def unpack(packed: PackedArray, n: int) -> BoolArray:
     """Return packed rows as bool ``(rows, n)``: the inverse of :func:`pack`.
 

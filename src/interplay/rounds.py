@@ -27,6 +27,7 @@ from interplay.evaluate import (
     evaluate,
     join,
 )
+from interplay.packing import among
 from interplay.recording import Recording
 from interplay.surrogates import MIN_MASKS, Surrogate, check_method
 from interplay.surrogates.exact import MAX_FEATURES
@@ -240,10 +241,10 @@ class Sampling:
         """
         plan, meter = self.plan, self.meter
         design: designs.Design | None = None
-        masks, seen = np.empty((0, plan.n), dtype=np.bool_), set[bytes]()
+        masks = np.empty((0, plan.n), dtype=np.bool_)
         for size in plan.sizes:
             design = self.grown(design, size)
-            new = np.array([row.tobytes() not in seen for row in design.masks], dtype=np.bool_)
+            new = ~among(design.masks, masks)
             part = evaluate(
                 self.value_function,
                 design.masks[new],
@@ -257,7 +258,6 @@ class Sampling:
             )
             self.parts.append(part)
             masks = np.concatenate([masks, design.masks[new][: len(part.values)]])
-            seen.update(row.tobytes() for row in masks)
             done = len(masks)
             last = part.stopped is not None or size == plan.most
             # a coded mask may by chance be there twice, and is evaluated once
@@ -344,7 +344,7 @@ class Sampling:
         targets = tuple(own) if own else ("value",) if q == 1 else tuple(map(str, range(q)))
         complete = len(masks) == 2**self.plan.n
         noise = evaluation.noise_var
-        aside = {row.tobytes() for row in design.masks[design.test]}
+        aside = design.masks[design.test]
         return Recording(
             masks,
             evaluation.values[told],
@@ -352,9 +352,7 @@ class Sampling:
             targets=targets,
             design="complete" if complete else self.plan.kind,
             noise_var=None if noise is None else noise[told],
-            test=np.array([row.tobytes() in aside for row in masks], dtype=np.bool_)
-            if aside
-            else None,
+            test=among(masks, aside) if len(aside) else None,
             code=design.code,
         )
 

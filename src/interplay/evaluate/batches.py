@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.value_function import BoolArray, FloatArray
+from interplay.value_function import FloatArray
 
 DAMAGED_BEFORE: Final = -1
 """Stands for the checksum of a batch that was damaged when its store was migrated."""
@@ -110,18 +110,6 @@ class Batch:
 
 def _floats(blob: bytes, q: int) -> FloatArray:
     return np.frombuffer(blob, dtype="<f8").reshape(-1, q)
-
-
-def packed_rows(masks: BoolArray) -> list[bytes]:
-    """Return the masks as the keys of evaluations.
-
-    >>> packed_rows(np.array([[True, False], [False, True]]))
-    [b'\\x80', b'@']
-    """
-    packed = np.packbits(masks, axis=1)
-    # void, not bytes: numpy strips the zeros at the end of those
-    rows: list[bytes] = packed.view(f"V{packed.shape[1]}").ravel().tolist()
-    return rows
 
 
 def blob(array: FloatArray | None) -> bytes | None:

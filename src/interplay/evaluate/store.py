@@ -38,7 +38,7 @@ from interplay.evaluate.schema import (
     refuse,
     use_wal,
 )
-from interplay.packing import canonical_order, pack
+from interplay.packing import canonical_order, mask_keys, pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 NOBODY: Final = Identity()
@@ -187,7 +187,7 @@ class Store:
                 return Stored.of(np.zeros(len(masks), dtype=np.bool_), np.empty((0, 5)), 1)
             self._check_width(entry, masks)
             held = self.refreshed(entry, replicate)
-        at = held.find(batches.packed_rows(masks))
+        at = held.find(mask_keys(masks))
         found = at >= 0
         return Stored.of(found, held.table[at[found]], entry.q)
 

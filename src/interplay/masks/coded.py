@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
+from interplay.packing import mask_keys
 
 CHUNK: Final = 8
 """Numbers l whose masks are made at a time."""
@@ -21,4 +22,4 @@ def coded(code: MaskCode) -> Iterator[bytes]:
             numbers = np.arange(start, min(start + CHUNK, 2**bits))
             for group in range(code.groups):
                 rows = code.masks(group, numbers).reshape(-1, code.n)
-                yield from (row.tobytes() for row in np.packbits(rows, axis=1))
+                yield from mask_keys(rows)

@@ -21,6 +21,7 @@ from interplay.masks.coded import coded
 from interplay.masks.complete import MOST_FEATURES
 from interplay.masks.laws import LAWS, small_game, uniform_stream
 from interplay.masks.uniform import uniform
+from interplay.packing import among, mask_keys
 from interplay.recording import Recording, read_arrays
 from interplay.recording.archive import KEYS, code_entries, of, set_aside, unpacked
 from interplay.recording.archive import code as read_code
@@ -79,7 +80,7 @@ class Design:
         self.n = len(self.features)
         self.kind, self.seed = kind, seed
         self.masks, self.test, self.code = masks, test, code
-        self._waiting = {row: place for place, row in enumerate(_keys(masks))}
+        self._waiting = {row: place for place, row in enumerate(mask_keys(masks))}
         self._told: list[tuple[BoolArray, FloatArray, FloatArray | None]] = []
 
     def __repr__(self) -> str:
@@ -143,7 +144,7 @@ class Design:
             return
         # copies: the caller may use the arrays for the next values
         self._told.append((masks.copy(), table.copy(), None if noise is None else noise.copy()))
-        for row in _keys(masks):
+        for row in mask_keys(masks):
             self._waiting.pop(row, None)
 
     def recording(self) -> Recording:
@@ -157,14 +158,14 @@ class Design:
             )
         masks, values, noise = zip(*self._told, strict=True)
         rows = np.concatenate(masks)
-        aside = set(_keys(self.masks[self.test]))
+        aside = self.masks[self.test]
         return Recording(
             rows,
             np.concatenate(values),
             features=self.features,
             design=self.kind,
             noise_var=None if noise[0] is None else np.concatenate(noise),
-            test=np.array([row in aside for row in _keys(rows)], dtype=np.bool_) if aside else None,
+            test=among(rows, aside) if len(aside) else None,
             code=self.code,
         )
 
@@ -199,8 +200,10 @@ class Design:
                 "seed, and tell it what was told here"
             )
         self.masks, self.test = masks, test
-        told = {row for rows, _, _ in self._told for row in _keys(rows)}  # masks of one's own, too
-        new = enumerate(_keys(masks[size:]), size)
+        told = {
+            row for rows, _, _ in self._told for row in mask_keys(rows)
+        }  # masks of one's own, too
+        new = enumerate(mask_keys(masks[size:]), size)
         self._waiting |= {row: place for place, row in new if row not in told}
         return self.masks[size:]
 
@@ -278,7 +281,7 @@ class Design:
         if seed.ndim or seed.dtype.kind not in "iu" or seed < 0:
             raise BadInput(f'{path} is damaged: "design_seed" must be a number; got {seed!r}')
         masks = unpacked(path, entries, "design_masks", len(names))
-        if len(set(_keys(masks))) < max(len(masks), 1):
+        if len(set(mask_keys(masks))) < max(len(masks), 1):
             raise BadInput(f'{path} is damaged: "design_masks" must be different masks')
         test = set_aside(path, entries, len(masks), "design_test")
         assert test is not None
@@ -459,14 +462,14 @@ def _masks(
         masks = np.concatenate([ends, drawn])[:size]
         return masks, (np.arange(len(masks)) > 1) & (kind == "adaptive")
     rng, test_rng = np.random.default_rng(seed).spawn(2)
-    tests, refused = uniform_stream(n, test_rng), set(_keys(ends))
+    tests, refused = uniform_stream(n, test_rng), set(mask_keys(ends))
     if code is None:
         stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
     else:
         block = list(islice(coded(code), code.calls(code.bits)))
         refused.update(block)  # none of them may be set aside: the design would have a hole
         stream = chain(block, uniform_stream(n, rng) if kind == "mixed" else ())
-    seen, rows, aside = set(_keys(ends)), _keys(ends), [False, False]
+    seen, rows, aside = set(mask_keys(ends)), mask_keys(ends), [False, False]
     size = min(size, 2**n)
     while len(rows) < size:
         wanted = _set_aside(len(rows) - 2)
@@ -485,7 +488,3 @@ def _masks(
 def _set_aside(place: int) -> bool:
     """Whether the mask at a place behind the ends is one of the evidence."""
     return place < SET_ASIDE or (place >= 10 * SET_ASIDE and place % 10 == 0)
-
-
-def _keys(masks: BoolArray) -> list[bytes]:
-    return [row.tobytes() for row in np.packbits(masks, axis=1)]

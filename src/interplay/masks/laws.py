@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from interplay.masks.complete import MOST_FEATURES, unpack_numbers
-from interplay.value_function import BoolArray
+from interplay.packing import mask_keys
 
 CHUNK: Final = 256
 """Masks drawn at a time. Fixed, so that the stream does not depend on how many are asked for."""
@@ -23,14 +23,14 @@ Law = Callable[[int, np.random.Generator], Iterator[bytes]]
 def uniform_stream(n: int, rng: np.random.Generator) -> Iterator[bytes]:
     """Every feature is kept with probability 1/2."""
     while True:
-        yield from _rows(rng.random((CHUNK, n)) < 0.5)
+        yield from mask_keys(rng.random((CHUNK, n)) < 0.5)
 
 
 def paired(n: int, rng: np.random.Generator) -> Iterator[bytes]:
     """Uniform masks, each followed by its complement: even and odd parts of a game separate."""
     while True:
         half = rng.random((CHUNK // 2, n)) < 0.5
-        yield from _rows(np.stack([half, ~half], axis=1).reshape(CHUNK, n))
+        yield from mask_keys(np.stack([half, ~half], axis=1).reshape(CHUNK, n))
 
 
 def near_full(n: int, rng: np.random.Generator) -> Iterator[bytes]:
@@ -46,7 +46,7 @@ def near_full(n: int, rng: np.random.Generator) -> Iterator[bytes]:
     while True:
         counts = rng.choice(deletions, CHUNK, p=law)
         ranks = rng.random((CHUNK, n)).argsort(axis=1).argsort(axis=1)
-        yield from _rows(ranks >= counts[:, None])
+        yield from mask_keys(ranks >= counts[:, None])
 
 
 LAWS: Final[Mapping[str, Law]] = {"paired": paired, "near_full": near_full}
@@ -71,7 +71,7 @@ def small_game(n: int, kind: str, rng: np.random.Generator) -> Iterator[bytes] |
         weight = 1 / np.maximum(deleted, 1) / _choose(n)[deleted]
         # the order of exponential clocks is that of drawing without replacement
         numbers = np.argsort(rng.exponential(size=2**n) / weight)
-    return iter(_rows(unpack_numbers(numbers.astype(np.int64), n)))
+    return iter(mask_keys(unpack_numbers(numbers.astype(np.int64), n)))
 
 
 def _choose(n: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -79,7 +79,3 @@ def _choose(n: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     for k in range(1, n + 1):
         binomials[k] = binomials[k - 1] * (n - k + 1) / k
     return binomials
-
-
-def _rows(masks: BoolArray) -> list[bytes]:
-    return [row.tobytes() for row in np.packbits(masks, axis=1)]

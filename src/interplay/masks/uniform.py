@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from interplay.errors import BadInput
 from interplay.masks.complete import MOST_FEATURES, unpack_numbers
+from interplay.packing import mask_keys
 from interplay.value_function import BoolArray, check_masks
 
 _CHUNK: Final = 256
@@ -73,7 +74,7 @@ def _from_permutation(n: int, m: int, rng: np.random.Generator, refused: BoolArr
 def _by_rejection(n: int, m: int, rng: np.random.Generator, refused: BoolArray) -> BoolArray:
     width = -(-n // 8)
     padding = np.packbits(np.ones(n, dtype=np.bool_))
-    seen = {row.tobytes() for row in np.packbits(refused, axis=1)}
+    seen = set(mask_keys(refused))
     m = min(m, 2**n - len(seen))
     rows: list[bytes] = []
     while len(rows) < m:
