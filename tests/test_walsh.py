@@ -93,3 +93,12 @@ def test_transform(n: int, seed: int):
     signs = (-1.0) ** np.bitwise_count(every[:, None] & every)
     np.testing.assert_allclose(transform(values), signs @ values / 2**n, atol=1e-13)
     np.testing.assert_allclose(transform(transform(values)) * 2**n, values, atol=1e-13)
+
+
+@given(n=st.integers(0, 6), seed=st.integers(0, 2**32))
+@quick
+def test_transform_of_many_games(n: int, seed: int):
+    games = np.random.default_rng(seed).normal(size=(3, 2**n, 2))
+    found = transform(games, axis=1)
+    for i, j in np.ndindex(3, 2):
+        assert np.array_equal(found[i, :, j], transform(games[i, :, j]))

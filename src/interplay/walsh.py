@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -121,17 +122,21 @@ def _parity_bits(masks: BoolArray, packed: PackedArray) -> NDArray[np.uint8]:
     return bits
 
 
-def transform(values: FloatArray) -> FloatArray:
-    """Return the Walsh coefficients of a complete game, ``2 ** -n * sum_S f(S) (-1) ** |S & T|``.
+def transform(values: FloatArray, axis: int = 0) -> FloatArray:
+    """Return the Walsh coefficients of complete games, ``2 ** -n * sum_S f(S) (-1) ** |S & T|``.
 
     Parameters
     ----------
     values
-        float64 ``(2 ** n,)``: bit i of a position says whether feature i is in S.
+        float64, of length ``2 ** n`` along the axis: bit i of a position there says whether feature
+        i is in S.
+    axis
+        counted from 0; the others number the games.
 
     Returns
     -------
-    float64 ``(2 ** n,)``, positions likewise for T. The fast transform: n passes over the values.
+    float64 of the same shape, positions likewise for T. The fast transform: n passes over the
+    values.
 
     Examples
     --------
@@ -139,11 +144,12 @@ def transform(values: FloatArray) -> FloatArray:
     array([ 0.5, -0.5])
     """
     result = values.copy()
+    size, within = values.shape[axis], prod(values.shape[axis + 1 :])
     half = 1
-    while half < len(result):
-        pairs = result.reshape(-1, 2, half)
+    while half < size:
+        pairs = result.reshape(-1, 2, half * within)
         kept = pairs[:, 1].copy()
         pairs[:, 1] = pairs[:, 0] - kept
         pairs[:, 0] += kept
         half *= 2
-    return result / len(result)
+    return result / size

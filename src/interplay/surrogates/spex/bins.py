@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from interplay.codes import LEAST_BITS, MOST_BITS, MaskCode
 from interplay.errors import BadInput
 from interplay.value_function import BoolArray, FloatArray
+from interplay.walsh import transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,9 @@ class Layout:
         b, the most for which the sample has every mask.
     rows
         int ``(C, 2^b, p + 1)``: the row of ``values`` that each mask has.
-    first, group
-        int ``(d,)``, the first row of each different mask of the sample, and ``(m,)``, which of
-        those a row has: the values of equal masks are averaged.
+    group
+        int ``(m,)``: which of the different masks of the sample a row has; the values of equal ones
+        are averaged.
     """
 
     code: MaskCode
@@ -89,15 +90,7 @@ class Layout:
         """Return the transforms of values ``(m,)``: float64 ``(C, 2^b, p + 1)``."""
         counts = np.bincount(self.group)
         means = np.bincount(self.group, values) / counts
-        transforms: FloatArray = means[self.rows]
-        half = 1
-        while half < transforms.shape[1]:
-            pairs = transforms.reshape(self.code.groups, -1, 2, half, transforms.shape[2])
-            low, high = pairs[:, :, 0], pairs[:, :, 1]
-            transforms = np.stack([low + high, low - high], axis=2).reshape(transforms.shape)
-            half *= 2
-        transforms /= transforms.shape[1]
-        return transforms
+        return transform(means[self.rows], axis=1)
 
 
 def _hashed(masks: BoolArray, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
