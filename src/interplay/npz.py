@@ -7,6 +7,7 @@ unpickled, and nothing is unpacked to the disk, so that names of entries lead no
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 import zlib
@@ -106,6 +107,13 @@ def open_arrays(path: Path) -> Iterator[Arrays]:
         check_unpacked(path, sum(entry.file_size for entry in entries))
         with zipfile.ZipFile(file) as archive:
             yield Arrays(archive)
+
+
+def npz_octets(arrays: Mapping[str, Any]) -> bytes:
+    """Return an archive of arrays, compressed, which :func:`open_arrays` reads."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def check_array_head(file: IO[bytes], size: int) -> None:

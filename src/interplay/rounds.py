@@ -339,9 +339,8 @@ class Sampling:
                 "are left for a fit: the value function excludes these masks (trainings that "
                 "diverge, say)"
             )
-        masks, q = masks[told], evaluation.values.shape[1]
+        masks = masks[told]
         own = getattr(self.value_function, "targets", None)
-        targets = tuple(own) if own else ("value",) if q == 1 else tuple(map(str, range(q)))
         complete = len(masks) == 2**self.plan.n
         noise = evaluation.noise_var
         aside = design.masks[design.test]
@@ -349,12 +348,12 @@ class Sampling:
             masks,
             evaluation.values[told],
             features=self.features,
-            targets=targets,
+            targets=tuple(own) if own else None,
             design="complete" if complete else self.plan.kind,
             noise_var=None if noise is None else noise[told],
             test=among(masks, aside) if len(aside) else None,
             code=design.code,
-        )
+        ).named()
 
     def tell(self, event: Event, meter: Meter) -> None:
         """Pass an event on; refuse a budget that, by the forecast, cannot buy enough for a fit."""

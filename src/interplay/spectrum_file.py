@@ -11,7 +11,6 @@ Both hold the same thing and come back to the last bit. Nothing is pickled. Vers
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ import numpy as np
 from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.json_text import load_json, parse_json
-from interplay.npz import DAMAGE, open_arrays
+from interplay.npz import DAMAGE, npz_octets, open_arrays
 from interplay.packing import PackedArray, pack_terms, term_tuples
 from interplay.value_function import FloatArray
 
@@ -84,9 +83,7 @@ def save(path: str | os.PathLike[str], contents: Contents) -> None:
         }
         if contents.standard_errors is not None:
             arrays["standard_errors"] = contents.standard_errors
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        payload = buffer.getvalue()
+        payload = npz_octets(arrays)
     write_whole(path, payload)
 
 

@@ -144,7 +144,7 @@ def transform(values: FloatArray, axis: int = 0) -> FloatArray:
     array([ 0.5, -0.5])
     """
     result = values.copy()
-    size, within = values.shape[axis], prod(values.shape[axis + 1 :])
+    size, within = int(values.shape[axis]), prod(values.shape[axis + 1 :])
     half = 1
     while half < size:
         pairs = result.reshape(-1, 2, half * within)

@@ -8,7 +8,6 @@ docs/run_files.md describes both. Files of older versions are read as if they we
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,9 +24,9 @@ from interplay.explanation.migrations import (
 )
 from interplay.files import write_whole
 from interplay.json_text import json_octets, load_json
-from interplay.npz import DAMAGE, open_arrays
+from interplay.npz import DAMAGE, npz_octets, open_arrays
 from interplay.recording import Recording, read_recording
-from interplay.recording.archive import code_entries
+from interplay.recording.archive import entries_of
 from interplay.surrogates import STORED, Surrogate
 from interplay.surrogates.base import part_of
 from interplay.version import __version__
@@ -48,28 +47,13 @@ def write_run(
     surrogates: Sequence[Surrogate],
 ) -> None:
     """Write both files, each whole or not at all."""
-    arrays: dict[str, Any] = {
-        "masks_packed": np.packbits(evaluations.masks, axis=1),
-        "n": np.array(evaluations.masks.shape[1]),
-        "values": evaluations.values,
-        "features": np.array(evaluations.features, dtype=np.str_),
-        "targets": np.array(evaluations.targets, dtype=np.str_),
-    }
-    if evaluations.design is not None:
-        arrays["design"] = np.array(evaluations.design)
-    if evaluations.noise_var is not None:
-        arrays["noise_var"] = evaluations.noise_var
-    if evaluations.test is not None:
-        arrays["test"] = evaluations.test
-    if evaluations.code is not None:
-        arrays |= code_entries(evaluations.code)
+    arrays = entries_of(evaluations)
     for j, surrogate in enumerate(surrogates):
         arrays[f"surrogate_{j}"] = np.array(surrogate.method)
         arrays |= {f"surrogate_{j}.{name}": array for name, array in surrogate.arrays().items()}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    payload = npz_octets(arrays)
     octets = json_octets(summary, "this run")
-    write_whole(path.with_suffix(".npz"), buffer.getvalue())
+    write_whole(path.with_suffix(".npz"), payload)
     write_whole(path, octets)
 
 

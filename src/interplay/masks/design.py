@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,9 +20,17 @@ from interplay.masks.coded import coded
 from interplay.masks.complete import MOST_FEATURES
 from interplay.masks.laws import LAWS, small_game, uniform_stream
 from interplay.masks.uniform import uniform
+from interplay.npz import npz_octets
 from interplay.packing import among, mask_keys
 from interplay.recording import Recording, read_arrays
-from interplay.recording.archive import KEYS, code_entries, of, set_aside, unpacked
+from interplay.recording.archive import (
+    KEYS,
+    code_entries,
+    entries_of,
+    of,
+    set_aside,
+    unpacked,
+)
 from interplay.recording.archive import code as read_code
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values, feature_names
 
@@ -250,13 +257,8 @@ class Design:
         if self.code is not None:
             arrays |= code_entries(self.code)
         if self._told:
-            told = self.recording()
-            arrays |= {"masks_packed": np.packbits(told.masks, axis=1), "values": told.values}
-            optional = {"noise_var": told.noise_var, "test": told.test}
-            arrays |= {name: array for name, array in optional.items() if array is not None}
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        write_whole(path, buffer.getvalue())
+            arrays |= entries_of(self.recording())
+        write_whole(path, npz_octets(arrays))
         return path
 
     @classmethod

@@ -48,18 +48,25 @@ def of(path: Path, entries: Mapping[str, NDArray[Any]]) -> Recording:
     if "values" not in entries:
         raise BadInput(f'{path} has no "values": add them, float (m,) or (m, q), one row per mask')
     values = check_values(entries["values"], len(masks), source=f'{path}: "values"')
+    return Recording(masks, values, **beside(path, entries, masks.shape[1], values))
+
+
+def beside(
+    path: Path, entries: Mapping[str, NDArray[Any]], n: int, values: FloatArray
+) -> dict[str, Any]:
+    """Return what a recording holds beside masks and values, checked; None for what is not there.
+
+    Errors name the ``path``.
+    """
     q = 1 if values.ndim == 1 else values.shape[1]
-    n = masks.shape[1]
-    return Recording(
-        masks,
-        values,
-        features=names(path, entries, "features", n, "one per column of the masks"),
-        targets=names(path, entries, "targets", q, "one per column of the values"),
-        design=_design(path, entries),
-        noise_var=variances(path, entries, values),
-        test=set_aside(path, entries, len(masks)),
-        code=code(path, entries, n),
-    )
+    return {
+        "features": _names(path, entries, "features", n, "one per column of the masks"),
+        "targets": _names(path, entries, "targets", q, "one per column of the values"),
+        "design": _design(path, entries),
+        "noise_var": _variances(path, entries, values),
+        "test": set_aside(path, entries, len(values)),
+        "code": code(path, entries, n),
+    }
 
 
 def _coalitions(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:
@@ -78,7 +85,7 @@ def _coalitions(path: Path, entries: Mapping[str, NDArray[Any]]) -> BoolArray:
     return coalitions.astype(np.bool_)
 
 
-def variances(
+def _variances(
     path: Path, entries: Mapping[str, NDArray[Any]], values: FloatArray
 ) -> FloatArray | None:
     if "noise_var" not in entries:
@@ -177,7 +184,7 @@ def _n(path: Path, entries: Mapping[str, NDArray[Any]]) -> int:
     return int(n)
 
 
-def names(
+def _names(
     path: Path, entries: Mapping[str, NDArray[Any]], key: str, count: int, each: str
 ) -> tuple[str, ...] | None:
     if key not in entries:
@@ -232,6 +239,24 @@ def code(path: Path, entries: Mapping[str, NDArray[Any]], n: int) -> MaskCode | 
     if not 1 <= t <= min(n, MOST_ERRORS) or not LEAST_BITS <= bits <= MOST_BITS:
         raise BadInput(f'{path}: "design_sizes": no coded design has t = {t} and b = {bits}')
     return MaskCode(matrices, t, bits)
+
+
+def entries_of(recording: Recording) -> dict[str, Any]:
+    """Return what :func:`of` reads; masks are packed."""
+    entries: dict[str, Any] = {
+        "masks_packed": np.packbits(recording.masks, axis=1),
+        "n": np.array(recording.masks.shape[1]),
+        "values": recording.values,
+    }
+    for key, names in (("features", recording.features), ("targets", recording.targets)):
+        if names is not None:
+            entries[key] = np.array(names, dtype=np.str_)
+    if recording.design is not None:
+        entries["design"] = np.array(recording.design, dtype=np.str_)
+    for key, column in (("noise_var", recording.noise_var), ("test", recording.test)):
+        if column is not None:
+            entries[key] = column
+    return entries if recording.code is None else entries | code_entries(recording.code)
 
 
 def code_entries(code: MaskCode) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import numpy as np
 from interplay.codes import MaskCode
 from interplay.errors import BadInput, unknown
 from interplay.files import write_whole
+from interplay.npz import npz_octets
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 
@@ -213,35 +213,26 @@ def write_recording(
     BadInput
         the arrays do not fit together, or the file cannot be written.
     """
-    from interplay.recording.archive import names, set_aside, variances
+    from interplay.recording import archive
 
     path = Path(path)
     masks = check_masks(masks)
     values = check_values(values, len(masks))
-    entries: dict[str, Any] = {
-        "masks_packed": np.packbits(masks, axis=1),
-        "n": np.int64(masks.shape[1]),
-        "values": values,
-    }
-    if features is not None:
-        entries["features"] = np.array(list(features), dtype=np.str_)
-        names(path, entries, "features", masks.shape[1], "one per column of the masks")
-    if targets is not None:
-        entries["targets"] = np.array(list(targets), dtype=np.str_)
-        q = 1 if values.ndim == 1 else values.shape[1]
-        names(path, entries, "targets", q, "one per column of the values")
-    if design is not None:
-        entries["design"] = np.array(design, dtype=np.str_)
-    if noise_var is not None:
-        entries["noise_var"] = np.asarray(noise_var)
-        variances(path, entries, values)
-    if test is not None:
-        entries["test"] = np.asarray(test)
-        set_aside(path, entries, len(masks))
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **entries)
+    entries = archive.entries_of(
+        Recording(
+            masks,
+            values,
+            features=None if features is None else tuple(features),
+            targets=None if targets is None else tuple(targets),
+            design=design,
+            noise_var=None if noise_var is None else np.asarray(noise_var),
+            test=None if test is None else np.asarray(test),
+        )
+    )
+    archive.beside(path, entries, masks.shape[1], values)
+    payload = npz_octets(entries)
     try:
-        write_whole(path, buffer.getvalue())
+        write_whole(path, payload)
     except BadInput as error:
         raise BadInput(
             f"the recording {path} cannot be written ({error}): pass a path in a folder that "
