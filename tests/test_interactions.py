@@ -86,7 +86,7 @@ def test_top(table: Interactions):
     assert table.top(min_order=2) == [((1, 2), -2.0), ((0, 1), 0.5)]
     assert table.top(1, min_order=0) == [((), 9.0)]
     assert table.top(0) == []
-    with pytest.raises(BadInput, match="k must be at least 0; got -1"):
+    with pytest.raises(BadInput, match="k must be a whole number of at least 0; got -1"):
         table.top(-1)
 
 

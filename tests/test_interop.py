@@ -295,7 +295,7 @@ def frame_of(**columns: Any) -> Any:
         ({"interaction_index": ["SV", "BV"]}, "holds more than one interaction_index: 'SV' and"),
         ({"interaction_index": ["SW", "SW"]}, "unknown index 'SW'"),
         ({"max_order": [1, 2]}, 'Choose one, as frame[frame["max_order"] == 1]'),
-        ({"max_order": [1.5, 1.5]}, "order must be an integer of at least 1, or None; got 1.5"),
+        ({"max_order": [1.5, 1.5]}, "order must be a whole number of at least 1; got 1.5"),
         ({"max_order": [2, 2]}, "SV is an index of single features"),
         ({"value": [1.0, float("nan")]}, "row 1 of the frame, the value must be finite; got nan"),
         ({"value": [1.0, None]}, "row 1 of the frame, the value must be finite; got nan"),

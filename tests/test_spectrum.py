@@ -110,7 +110,7 @@ class TestTerms:
 class TestRefusals:
     @pytest.mark.parametrize("n", [0, -1, 2.0, True, "3", None])
     def test_feature_count(self, n: object):
-        with pytest.raises(BadInput, match="n, the number of features, must be an integer"):
+        with pytest.raises(BadInput, match="n, the number of features, must be a whole number"):
             Spectrum({}, n)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -154,9 +154,9 @@ class TestRefusals:
             Spectrum({}, 3).predict(np.ones((2, 3)))  # type: ignore[arg-type]
 
     def test_counts(self):
-        with pytest.raises(BadInput, match="max_terms must be at least 1; got 0"):
+        with pytest.raises(BadInput, match="max_terms must be a whole number of at least 1; got 0"):
             Spectrum({}, 3).truncate(0)
-        with pytest.raises(BadInput, match="k must be at least 0; got -1"):
+        with pytest.raises(BadInput, match="k must be a whole number of at least 0; got -1"):
             Spectrum({}, 3).top(-1)
 
     @pytest.mark.parametrize("permutation", [[0, 1], [0, 0, 1], [1, 2, 3]])

@@ -24,7 +24,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BadInput, unknown
+from interplay.errors import BadInput, check_whole, unknown
 from interplay.packing import IntArray, PackedArray, Term, members
 from interplay.value_function import FloatArray
 
@@ -91,8 +91,7 @@ def resolve_order(index: str, order: int | None, n: int) -> int:
     if order is None:
         natural = 1 if index in _OF_SINGLE_FEATURES else 2
         return n if index in _OF_ALL_ORDERS else min(natural, n)
-    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 1:
-        raise BadInput(f"order must be an integer of at least 1, or None; got {order!r}")
+    order = check_whole("order", order, 1)
     if order > n:
         raise BadInput(f"order {order} is above n = {n}: no set has more features than there are")
     if order > 1 and index in _OF_SINGLE_FEATURES:
@@ -100,7 +99,7 @@ def resolve_order(index: str, order: int | None, n: int) -> int:
             f"{index} is an index of single features (order 1); got order {order}. "
             "For sets of features take SII, BII, FSII, ..."
         )
-    return int(order)
+    return order
 
 
 def weight(index: str, s: int, t: int, order: int) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from interplay import spectrum_file
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.indices import canonical_name, convert, resolve_order, weight
 from interplay.interactions import Interaction, Interactions
 from interplay.intervals import Z_90
@@ -309,8 +309,7 @@ class Spectrum:
         >>> [(i.names, i.value) for i in spectrum.top(2)]
         [(('not',), 1.0), (('not', 'bad'), 1.0)]
         """
-        if k < 0:
-            raise BadInput(f"k must be at least 0; got {k}")
+        check_whole("k", k, 0)
         candidates = np.flatnonzero(self.orders >= max(min_order, 1))
         size = np.abs(self.coefficients[candidates])
         chosen = candidates[np.argsort(-size, kind="stable")[:k]]
@@ -331,8 +330,7 @@ class Spectrum:
 
     def truncate(self, max_terms: int) -> Spectrum:
         """Return at most ``max_terms`` terms: the constant, if there is one, and the largest."""
-        if max_terms < 1:
-            raise BadInput(f"max_terms must be at least 1; got {max_terms}")
+        check_whole("max_terms", max_terms, 1)
         size = np.where(self.orders == 0, np.inf, np.abs(self.coefficients))
         return self._rows(np.sort(np.argsort(-size, kind="stable")[:max_terms]))
 
@@ -524,9 +522,7 @@ class Spectrum:
 
 
 def _feature_count(n: object) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise BadInput(f"n, the number of features, must be an integer of at least 1; got {n!r}")
-    return int(n)
+    return check_whole("n, the number of features,", n, 1)
 
 
 def _finite(numbers: ArrayLike, name: str, length: int | None = None) -> FloatArray:

@@ -239,7 +239,7 @@ def test_chats(stories: HFCausalLM, tmp_path: Path) -> None:
         ({"target": ["logprob", "logprob"]}, "target names the same twice: logprob, logprob"),
         ({"target": "logit:yes"}, "unknown target 'logit:yes' of a language model"),
         ({"target": 3}, "target must be a string; got int"),
-        ({"max_new_tokens": 0}, "max_new_tokens must be an integer of at least 1; got 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens must be a whole number of at least 1; got 0"),
         ({"text": "word " * 600, "response": "x"}, r"the prompt has \d+ tokens, .*never truncates"),
         ({"text": "word " * 100, "mask": "many words in the place", "response": "x"},
          r"the longest masked prompt has \d+ tokens, .*use mask='delete'"),

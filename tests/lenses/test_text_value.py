@@ -274,8 +274,8 @@ def test_length_is_checked_again_at_every_call(
         ({"target": "logit:happy"}, "unknown label 'happy'; valid: negative, neutral, Positive"),
         ({"target": "positive"}, "unknown target 'positive'; valid: logit:LABEL, prob:LABEL"),
         ({"units": "chapter"}, "unknown units 'chapter'; valid: word, sentence, paragraph"),
-        ({"batch_size": 0}, "batch_size must be an integer of at least 1; got 0"),
-        ({"batch_size": 2.5}, "batch_size must be an integer of at least 1; got 2.5"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1; got 2.5"),
         ({"model": "no/such/folder"}, "model folder 'no/such/folder' does not exist"),
     ],
 )

@@ -224,8 +224,8 @@ def test_replicates_and_masks_of_ones_own_are_kept() -> None:
         ((30, 61, "paired"), "50 uniform ones set aside, 62 in all"),
         ((30, 10**9), "budget must be a number of masks, at most"),
         ((30, 50.5), "budget must be a number of masks"),
-        ((30, 100, "uniform", -1), "seed must be a whole number, at least 0; got -1"),
-        ((30, 100, "uniform", None), "seed must be a whole number, at least 0; got None"),
+        ((30, 100, "uniform", -1), "seed must be a whole number of at least 0; got -1"),
+        ((30, 100, "uniform", None), "seed must be a whole number of at least 0; got None"),
         ((30, 100, "odd"), "unknown kind of design 'odd'; valid: uniform, paired, near_full"),
     ],
 )

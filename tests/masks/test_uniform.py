@@ -79,9 +79,9 @@ def test_the_stream_of_a_seed_does_not_change() -> None:
 
 
 def test_bad_arguments() -> None:
-    with pytest.raises(BadInput, match="n must be at least 1 feature; got 0"):
+    with pytest.raises(BadInput, match="n must be a whole number of at least 1; got 0"):
         draw(0, 5, 0)
-    with pytest.raises(BadInput, match="m must be at least 0 masks; got -1"):
+    with pytest.raises(BadInput, match="m must be a whole number of at least 0; got -1"):
         draw(5, -1, 0)
     with pytest.raises(BadInput, match=r"exclude must have 5 columns.*got shape \(1, 4\)"):
         draw(5, 3, 0, np.ones((1, 4), dtype=bool))

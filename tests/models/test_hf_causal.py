@@ -484,7 +484,7 @@ def test_response_is_no_longer_than_the_model_reads(models: dict[str, HFCausalLM
     with pytest.raises(BadInput, match=r"a prompt has 128 tokens, .* at most 128, .* no room"):
         model.respond(Tokens((5,) * 128), max_tokens=3)
     for wrong in (0, 1.5, True):
-        with pytest.raises(BadInput, match=r"max_tokens must be an integer of at least 1; got"):
+        with pytest.raises(BadInput, match=r"max_tokens must be a whole number of at least 1; got"):
             model.respond(query, max_tokens=wrong)  # type: ignore[arg-type]
 
 

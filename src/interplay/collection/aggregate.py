@@ -23,7 +23,7 @@ import numpy as np
 from scipy.sparse import coo_array, triu
 from scipy.special import stdtr, stdtrit
 
-from interplay.errors import BadInput, required, unknown
+from interplay.errors import BadInput, check_whole, required, unknown
 from interplay.explanation import Explanation
 from interplay.intervals import LEVEL
 from interplay.metrics import q_values
@@ -199,9 +199,8 @@ def aggregate(
     """Average effects and interactions over inputs: see :meth:`Explanations.aggregate`."""
     if by not in BY:
         raise unknown("by", by, BY)
-    for name, given, least in (("order", order, 1), ("min_inputs", min_inputs, 2)):
-        if isinstance(given, bool) or not isinstance(given, int) or given < least:
-            raise BadInput(f"{name} must be a whole number of at least {least}; got {given!r}")
+    check_whole("order", order, 1)
+    check_whole("min_inputs", min_inputs, 2)
     target = common_target(explanations) if target is None else target
     chosen, notes = _choose(explanations, target, trusted_only=trusted_only)
     inputs = [_Input.read(id, found, by, index, order) for id, found in chosen.items()]

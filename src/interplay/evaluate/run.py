@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.evaluate.account import Account, IndexArray
 from interplay.evaluate.budget import Meter, forecast
 from interplay.evaluate.evaluation import Evaluation
@@ -100,12 +99,10 @@ def evaluate(
            [1.]])
     """
     masks = check_masks(masks)
-    size = _at_least_one(
-        getattr(value_function, "batch_size", None) if batch_size is None else batch_size,
-        "batch_size",
-        BATCH_SIZE,
-    )
-    replicates = _at_least_one(replicates, "replicates", 1)
+    if batch_size is None:
+        batch_size = getattr(value_function, "batch_size", None)
+    size = check_whole("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+    replicates = check_whole("replicates", replicates, 1)
     found = fingerprint_of(value_function)
     position, first = _distinct(masks)
     job = Job(
@@ -132,18 +129,6 @@ def evaluate(
         finally:
             continue_fingerprint(value_function, found.digest)
     return job.account.evaluation(position, stopped, job.fingerprint)
-
-
-def _at_least_one(given: Any, name: str, default: int) -> int:
-    if given is None:
-        return default
-    try:
-        number = operator.index(given)
-    except TypeError:
-        raise BadInput(f"{name} must be a whole number; got {given!r}") from None
-    if number < 1:
-        raise BadInput(f"{name} must be at least 1; got {number}")
-    return number
 
 
 def _chosen(job: Job, executor: Executor | None) -> Executor:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-from interplay.errors import BadInput
+from interplay.errors import check_whole
 from interplay.intervals import Z_90
 from interplay.packing import Term
 
@@ -182,8 +182,7 @@ class Interactions(Mapping[Term, float]):
 
     def top(self, k: int = 10, *, min_order: int = 1) -> list[tuple[Term, float]]:
         """Return the k sets of largest absolute value, largest first; ties in canonical order."""
-        if k < 0:
-            raise BadInput(f"k must be at least 0; got {k}")
+        check_whole("k", k, 0)
         ranked = sorted(
             (item for item in self._values.items() if len(item[0]) >= min_order),
             key=lambda item: -abs(item[1]),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from interplay.codes import ERRORS, GROUPS, LEAST_BITS, MOST_BITS, MaskCode
-from interplay.errors import BadInput, unknown
+from interplay.errors import BadInput, check_whole, unknown
 from interplay.files import write_whole
 from interplay.masks.adaptive import CANDIDATES, pick
 from interplay.masks.coded import coded
@@ -103,9 +103,8 @@ class Design:
 
         Asking again returns the same ones, until their values are told.
         """
-        if k is not None and (isinstance(k, bool) or k < 0):
-            raise BadInput(f"k must be a number of masks, at least 0; got {k!r}")
-        return self.masks[list(islice(self._waiting.values(), k))]
+        limit = None if k is None else check_whole("k", k, 0)
+        return self.masks[list(islice(self._waiting.values(), limit))]
 
     def tell(self, masks: BoolArray, values: ArrayLike, noise_var: ArrayLike | None = None) -> None:
         """Take values in, in any order; also of masks that were not asked for, and again.
@@ -188,8 +187,7 @@ class Design:
         k
             how many. Fewer come back where all masks are in the design.
         """
-        if isinstance(k, bool) or k < 1:
-            raise BadInput(f"k must be a number of masks, at least 1; got {k!r}")
+        k = check_whole("k", k, 1)
         if self.kind == "coded":
             raise BadInput(
                 "a coded design goes on in steps, each twice as large: make one of a larger budget "
@@ -365,9 +363,7 @@ def design(
         raise unknown("kind of design", kind, KINDS)
     if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget > MOST:
         raise BadInput(f"budget must be a number of masks, at most {MOST}; got {budget!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise BadInput(f"seed must be a whole number, at least 0; got {seed!r}")
-    n, seed, budget = len(names), int(seed), int(budget)
+    n, seed, budget = len(names), check_whole("seed", seed, 0), int(budget)
     if n <= MOST_FEATURES and 2**n <= budget:
         return Design(names, "complete", seed, *_masks(n, "complete", seed, 2**n))
     if kind in CODED:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from interplay.errors import BadInput
+from interplay.errors import check_whole
 from interplay.masks.complete import MOST_FEATURES, unpack_numbers
 from interplay.packing import mask_keys
 from interplay.value_function import BoolArray, check_masks
@@ -52,10 +52,7 @@ def uniform(n: int, m: int, rng: np.random.Generator, exclude: ArrayLike = ()) -
     >>> len(uniform(2, 500, np.random.default_rng(0)))  # only {0} and {1} are left
     2
     """
-    if n < 1:
-        raise BadInput(f"n must be at least 1 feature; got {n}")
-    if m < 0:
-        raise BadInput(f"m must be at least 0 masks; got {m}")
+    n, m = check_whole("n", n, 1), check_whole("m", m, 0)
     refused = np.array([np.zeros(n), np.ones(n)], dtype=np.bool_)
     if np.size(exclude):
         refused = np.concatenate([refused, check_masks(exclude, n=n, name="exclude")])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.models.batching import Batches
 from interplay.models.hf_loading import Loaded
 from interplay.models.hf_model import HFModel
@@ -197,8 +197,7 @@ class HFLanguageModel(HFModel):
         return decoded(self.tokenizer, query.ids, ids)
 
     def _generated(self, queries: Sequence[Query], max_tokens: int) -> list[list[int]]:
-        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
-            raise BadInput(f"max_tokens must be an integer of at least 1; got {max_tokens!r}")
+        check_whole("max_tokens", max_tokens, 1)
         wanted = [_tokens(query) for query in queries]
         distinct = {query: row for row, query in enumerate(dict.fromkeys(wanted))}
         self.check_vocabulary(set().union(*(one.ids for one in distinct)))

@@ -255,7 +255,7 @@ def test_tasks_that_cannot_be_used() -> None:
         Task.classification(["a", "b"], [0, 1], metric="f1")
     with pytest.raises(BadInput, match="metric must name one or two of"):
         Task.classification(["a", "b"], [0, 1], metric=())
-    with pytest.raises(BadInput, match="window must be a whole number of tokens, 2 or more"):
+    with pytest.raises(BadInput, match="window must be a whole number of at least 2"):
         Task.perplexity("a text", window=1)
     with pytest.raises(BadInput, match="no text, or an empty one"):
         Task.perplexity("")
@@ -297,7 +297,7 @@ def test_options_that_cannot_be_used() -> None:
         ip.components(made, task=task(), prompts_per_mask=1)
     with pytest.raises(BadInput, match="seed must be a whole number"):
         ip.components(made, task=task(), seed=-1)
-    with pytest.raises(BadInput, match="batch_size must be an integer of at least 1; got 0"):
+    with pytest.raises(BadInput, match="batch_size must be a whole number of at least 1; got 0"):
         ip.components(made, task=task(), batch_size=0)
     with pytest.raises(BadInput, match="a torch module; got int"):
         ip.components(3, task=task())

@@ -125,6 +125,7 @@ def prune(
     wanted = _compared(compare, robust)
     room_list = rooms(keep, n, *_layers(function)) if even else rooms(keep, n)
     count = _count(random, explanation)
+    limit = TRIALS * n if verify is None else check_whole("verify", verify, 0)
     check_whole("seed", seed, 0)
     train, test = function.on("train"), function.on("test")
     if len(test.prompts) == 0:
@@ -142,7 +143,6 @@ def prune(
                 f"budget={str(spend)!r} is too small: {scores.stopped} before the whole network "
                 "was evaluated"
             )
-        limit = _trials(verify, n)
         chooser = Chooser(shown, fine, judge, wanted, robust, count, limit, int(seed))
         contests = chooser.contests(room_list)
     return Pruning(
@@ -200,18 +200,8 @@ def _layers(function: Any) -> tuple[list[int], list[int] | None]:
     return layers, [part.layer * 10**6 + part.index // each for part in parts]
 
 
-def _trials(verify: int | None, n: int) -> int:
-    if verify is None:
-        return TRIALS * n
-    if isinstance(verify, bool) or not isinstance(verify, int | np.integer) or verify < 0:
-        raise BadInput(f"verify must be a whole number of sets, 0 or more; got {verify!r}")
-    return int(verify)
-
-
 def _count(random: int | None, explanation: Any) -> int:
-    if random is None:
-        held = explanation.evaluations
-        return int(explanation.sample.masks) if held is None else len(held.masks)
-    if isinstance(random, bool) or not isinstance(random, int | np.integer) or random < 1:
-        raise BadInput(f"random must be a whole number of sets, 1 or more; got {random!r}")
-    return int(random)
+    if random is not None:
+        return check_whole("random", random, 1)
+    held = explanation.evaluations
+    return int(explanation.sample.masks) if held is None else len(held.masks)

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from interplay.errors import BadInput, check_whole
 from interplay.lenses.components.engine import Engine
 from interplay.lenses.components.network import open_network
@@ -99,10 +97,8 @@ def components(
     """
     if not isinstance(task, Task):
         raise BadInput(f"task must be a Task, such as Task.response(...); got {task!r}")
-    for name, number in (("batch_size", batch_size), ("heads", heads)):
-        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if number is not None and (not whole or number < 1):
-            raise BadInput(f"{name} must be an integer of at least 1; got {number!r}")
+    batch_size = None if batch_size is None else check_whole("batch_size", batch_size, 1)
+    heads = None if heads is None else check_whole("heads", heads, 1)
     check_whole("seed", seed, 0)
     network = open_network(model, tokenizer, device=device, dtype=dtype)
     known, chosen, sites = _parts(network.module, parts, projection, heads)

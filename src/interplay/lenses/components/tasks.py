@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BackendError, BadInput, unknown
+from interplay.errors import BackendError, BadInput, check_whole, unknown
 from interplay.fingerprint import fingerprint
 from interplay.lenses.components.network import Network
 from interplay.lenses.components.task import (
@@ -137,8 +137,7 @@ class PerplexityTask(Task):
     @classmethod
     def made(cls, texts: Any, window: int, *, share: float, seed: int) -> PerplexityTask:
         """Return the task, checked."""
-        if isinstance(window, bool) or not isinstance(window, int) or window < 2:
-            raise BadInput(f"window must be a whole number of tokens, 2 or more; got {window!r}")
+        window = check_whole("window", window, 2)
         several = (texts,) if isinstance(texts, str) else tuple(texts)
         if not several or not all(len(one) for one in several):
             raise BadInput("there is no text, or an empty one; give texts with words in them")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.lenses.image.ablation import Colour, ImageAblation
 from interplay.lenses.image.picture import read_picture
 from interplay.lenses.image.regions import cut, parse_units
@@ -105,9 +105,8 @@ def image(
     targets = wanted_targets(target)
     if batch_size is None:
         batch_size = 8 if question is not None else 32
-    for name, number in (("batch_size", batch_size), ("max_new_tokens", max_new_tokens)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise BadInput(f"{name} must be an integer of at least 1; got {number!r}")
+    batch_size = check_whole("batch_size", batch_size, 1)
+    max_new_tokens = check_whole("max_new_tokens", max_new_tokens, 1)
     if question is not None and captions is not None:
         raise BadInput("give either a question or captions, not both")
     if response is not None and question is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.lenses.targets import class_target
 from interplay.lenses.text.ablation import (
     ATTENTION,
@@ -126,17 +126,14 @@ def text(
     ... )  # doctest: +SKIP
     """
     wanted = _targets(target)
+    batch_size = None if batch_size is None else check_whole("batch_size", batch_size, 1)
+    max_new_tokens = check_whole("max_new_tokens", max_new_tokens, 1)
     arguments = _arguments(
         units=units, mask=mask, question=question, template=template, examples=examples,
         system=system, fixed=fixed, response=response, max_new_tokens=max_new_tokens,
     )  # fmt: skip
     if mask is not None and not isinstance(mask, Mapping):
         check_string("mask", mask)
-    for name, number in (("batch_size", batch_size), ("max_new_tokens", max_new_tokens)):
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, int) or number < 1
-        ):
-            raise BadInput(f"{name} must be an integer of at least 1; got {number!r}")
     # Cheap checks of the text come before the model is loaded.
     made = document(
         text, units, question=question, template=template, examples=examples, system=system,

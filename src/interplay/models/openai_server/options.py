@@ -69,12 +69,6 @@ def _shown(text: str) -> str:
     return repr(text) if plain else "what is not shown, in case a password or a key is in it"
 
 
-def count(name: str, given: object) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise BadInput(f"{name} must be a whole number of at least 1; got {given!r}")
-    return given
-
-
 def positive(name: str, given: object) -> float:
     good = isinstance(given, (int, float)) and not isinstance(given, bool)
     if not good or not (math.isfinite(given) and given > 0):  # type: ignore[arg-type,operator]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from interplay.errors import BadInput, unknown
+from interplay.errors import BadInput, check_whole, unknown
 from interplay.fingerprint import identity_fingerprint
 from interplay.models import responses as tokenized
 from interplay.models.language import Generated, Prompt, Query, Response, Scored
@@ -23,7 +23,6 @@ from interplay.models.openai_server.options import (
     OPENAI,
     Options,
     address,
-    count,
     model_name,
     positive,
 )
@@ -189,10 +188,11 @@ class OpenAIServer:
             key=Key.from_environment(api_key_env),
             connect_timeout=positive("connect_timeout", connect_timeout),
             read_timeout=positive("timeout", timeout),
-            max_attempts=count("max_attempts", max_attempts),
+            max_attempts=check_whole("max_attempts", max_attempts, 1),
             seed=seed,
         )
-        pace = Pace(count("concurrency", concurrency), requests_per_minute, tokens_per_minute)
+        at_once = check_whole("concurrency", concurrency, 1)
+        pace = Pace(at_once, requests_per_minute, tokens_per_minute)
         positive("tolerance", tolerance)
         reader = load(tokenizer)
         connection = Connection(options, pace, ledger, Cap(ledger, max_usd))

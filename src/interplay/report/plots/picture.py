@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BadInput
+from interplay.errors import BadInput, check_whole
 from interplay.report.plots import effects
 from interplay.report.plots.style import WIDTH, axis_words, frame, key, read, shade, shades, stroke
 from interplay.report.reading import Reading
@@ -56,8 +56,7 @@ def image(
     >>> image(ip.load("run.json"), links=0)  # doctest: +SKIP
     """
     run = read(explanation)
-    if isinstance(links, bool) or not isinstance(links, int) or links < 0:
-        raise BadInput(f"links must be a whole number of at least 0; got {links!r}")
+    check_whole("links", links, 0)
     if run.drawing is None:
         raise BadInput(
             "image draws a picture with its regions, and this run has none: for a text take text, "
