@@ -22,7 +22,10 @@ def test_public_names() -> None:
 
 
 def test_importing_is_light() -> None:
-    program = "import sys, interplay; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    program = (
+        "import sys, interplay; assert {*interplay.__all__} <= {*dir(interplay)}; "
+        "print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

@@ -95,7 +95,11 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    # lenses are imported when first used: importing interplay stays light
+    # what brings a lens with it is imported when first used: importing interplay stays light
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'interplay' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # completion offers what is not imported yet, too

@@ -190,6 +190,8 @@ def faithfulness(
     other_fits
         whether the predictions are those of other fits than the one that is judged, as in
         cross-validation: the interval then allows for the difference.
+    draws
+        how many resamples, where ``rng`` is to make them.
 
     Notes
     -----

@@ -75,8 +75,8 @@ def replay(
     path
         the ``run.json`` that :meth:`~interplay.explanation.Explanation.save` wrote.
     value_function
-        needed where values must be asked for again; for a text run it is made from what the run
-        says (model, text, units, mask, targets).
+        needed where values must be asked for again and the run does not say what to make it from,
+        as those of the lenses do (model and text, or data and trainer, say).
     fresh
         ask the model for every value again. By default values come from the ``run.npz`` beside the
         run, else from the store, and the model is asked for what neither has.

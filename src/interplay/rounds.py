@@ -119,7 +119,7 @@ class Plan:
         if self.kind in designs.CODED and open_ended:
             yield from (size for size in designs.coded_sizes(self.n, self.most) if size < self.most)
         elif self.kind == "adaptive" and not open_ended:
-            yield from (s for s in designs.adaptive_sizes(self.n, self.most) if s < self.most)
+            yield from (s for s in designs.adaptive_sizes(self.most) if s < self.most)
         elif open_ended:
             size = float(max(64, 2 * self.n) if self.budget.auto else FIRST_OPEN_ROUND)
             size = max(size, self.least)

@@ -150,19 +150,16 @@ class Rule:
             threshold = default_threshold(name)
         return cls(columns, name, threshold, share, None)
 
-    def decision(
-        self, function: Callable[..., Any], full: FloatArray, empty: float | None
-    ) -> Decision:
-        """Return the rule with what it says of the ``full`` values."""
+    def decision(self, full: FloatArray, empty: float | None = None) -> Decision:
+        """Return the rule with what it says of the ``full`` values of an input.
+
+        ``empty`` is its value with no feature kept, where that is known.
+        """
         threshold = self._threshold
         if self._share is not None:
             threshold = fallen(self.name, self._share, float(full[0]), empty)
         made = Decision(self.columns, self.name, threshold, self._decide, None, full)
         return made.of(full)
-
-    def for_input(self, function: Callable[..., Any], full: FloatArray) -> Decision:
-        """Return the rule for another input."""
-        return self.decision(function, full, None)
 
 
 def default_threshold(target: str) -> float:

@@ -155,9 +155,9 @@ def flip(
                 f"budget={str(spend)!r} is too small: {probe.stopped} before the full input was "
                 f"evaluated {repeats} times"
             )
-        made = rule.decision(function, full[:, 0].mean(axis=0), shown.empty)
+        made = rule.decision(full[:, 0].mean(axis=0), shown.empty)
         compared = Inputs(
-            others, function, explanation.features, probe, repeats, made, rule.for_input
+            others, function, explanation.features, probe, repeats, made, rule.decision
         )
         search = Search(
             decision=made,

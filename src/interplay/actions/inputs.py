@@ -84,7 +84,7 @@ class Inputs:
     probe: Probe
     repeats: int
     original: Decision
-    decisions: Callable[[Callable[..., Any], FloatArray], Decision]
+    decisions: Callable[[FloatArray], Decision]
 
     def __post_init__(self) -> None:
         self._columns = list(self.probe.columns)
@@ -112,7 +112,7 @@ class Inputs:
         if len(found.values) < 2:
             return nothing
         full, edited = found.samples[:, 0, self._columns], found.samples[:, 1, self._columns]
-        decision = self.decisions(function, full.mean(axis=0))
+        decision = self.decisions(full.mean(axis=0))
         return Transfer(
             name,
             tuple(features[i] for i in there if i is not None),

@@ -374,14 +374,14 @@ def design(
             f"budget={budget} is too small: a fit needs {LEAST} masks{aside}, {fewest} in all"
         )
     if kind == "adaptive":
-        budget = adaptive_sizes(n, budget)[0]
+        budget = adaptive_sizes(budget)[0]
     return Design(names, kind, seed, *_masks(n, kind, seed, budget))
 
 
-def adaptive_sizes(n: int, most: int) -> list[int]:
+def adaptive_sizes(most: int) -> list[int]:
     """Return how many masks an adaptive design has at each fit, all but the last.
 
-    >>> adaptive_sizes(64, 400)
+    >>> adaptive_sizes(400)
     [200, 266, 333]
     """
     start = max(LEAST, most // 2)

@@ -54,7 +54,7 @@ def show(content: Mapping[str, Any], console: Console, *, top: int = 10) -> None
         for sentence in told:
             console.print(Text(printable(sentence)))
     console.print()
-    console.print(_runs(overview, target))
+    console.print(_runs(target))
     console.print()
     _settings(overview, console)
     for pair in target.pairs:
@@ -84,7 +84,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _runs(overview: Overview, target: Target) -> Table:
+def _runs(target: Target) -> Table:
     from rich.text import Text
 
     table = _table("run", "R² (90 % interval)", "masks", "whole", "empty", "alike", "top")

@@ -42,7 +42,7 @@ def show(run: Reading, network: NetworkDrawing, console: Console) -> None:
     console.print()
     _between(network, console)
     for word, pairs in (("redundant", network.redundant), ("synergistic", network.synergistic)):
-        console.print(_pairs(run, word, pairs, console.width))
+        console.print(_pairs(run, word, pairs))
     console.print()
 
 
@@ -117,7 +117,7 @@ def _between(network: NetworkDrawing, console: Console) -> None:
     console.print()
 
 
-def _pairs(run: Reading, word: str, pairs: Sequence[Pair], width: int) -> Text:
+def _pairs(run: Reading, word: str, pairs: Sequence[Pair]) -> Text:
     from rich.text import Text
 
     line = Text(f"{word} pairs: ")

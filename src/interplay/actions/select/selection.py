@@ -55,7 +55,7 @@ class Reason:
 class Selection:
     """The result of :func:`interplay.select`.
 
-    Of a :class:`~interplay.actions.prune.pruning.Choice` here, ``train`` is the value on the
+    Of a :class:`~interplay.actions.choice.Choice` here, ``train`` is the value on the
     targets, by which all choices are made, ``test`` that on the holdout (on the targets, where
     there is none), ``each`` of each of its examples.
 

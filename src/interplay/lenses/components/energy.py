@@ -120,9 +120,9 @@ class NetworkPicture:
             f"{_percent(last.linear)}: {100 * value:+.0f} points"
         )
         if low is None or high is None:
-            return f"{told}, without error bars. {_claim(value, value, 'Without error bars')}"
+            return f"{told}, without error bars. {_claim(value, value)}"
         told += f" (90 % interval {100 * low:+.0f} to {100 * high:+.0f})"
-        return f"{told}. {_claim(low, high, 'Measured')}"
+        return f"{told}. {_claim(low, high)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a JSON-able mapping."""
@@ -143,7 +143,7 @@ def _plain(group: GroupEnergy) -> dict[str, Any]:
     return asdict(group) | {"name": group.name}
 
 
-def _claim(low: float, high: float, word: str) -> str:
+def _claim(low: float, high: float) -> str:
     if low > 0:
         return "So the early layers act more linearly than the late ones here."
     if high < 0:

@@ -85,7 +85,7 @@ class Probe:
         error: InterplayError | None = None
         for way in self._ways(mode, chat):
             try:
-                before = self._try(way, chat)
+                before = self._try(way)
             except _Refused as refused:
                 error = error or refused.error
                 refusals.append(f"{way}: {refused.error}")
@@ -117,26 +117,24 @@ class Probe:
             )
         return ways[mode]
 
-    def _try(self, way: Way, chat: bool) -> str:
+    def _try(self, way: Way) -> str:
         """Check one way; return what the server's tokens show before a text."""
         if way.kind == "text":
-            self._check_text(way, chat)
+            self._check_text(way)
             return ""
         if way.kind == "labels":
-            self._check_labels(way, chat)
+            self._check_labels(way)
             return ""
-        return self._check_scores(way, chat)
+        return self._check_scores(way)
 
-    def _check_text(self, way: Way, chat: bool) -> None:
-        content, _ = self._sample(way, chat, 0)
-        self._first(
-            way, lambda: self.writer.text(way, content, 1), lambda data: generated(way, data)
-        )
+    def _check_text(self, way: Way) -> None:
+        content, _ = self._sample(way, 0)
+        self._first(lambda: self.writer.text(way, content, 1), lambda data: generated(way, data))
 
-    def _check_labels(self, way: Way, chat: bool) -> None:
-        contents = [self._sample(way, chat, i)[0] for i in (0, 1)]
+    def _check_labels(self, way: Way) -> None:
+        contents = [self._sample(way, i)[0] for i in (0, 1)]
         first = self._first(
-            way, lambda: self.writer.score(way, contents[0]), lambda data: likeliest(way, data)
+            lambda: self.writer.score(way, contents[0]), lambda data: likeliest(way, data)
         )
         told = self._all([self.writer.score(way, contents[i]) for i in (1, 0, 0, 1)])
         found = [likeliest(way, data) for data in told]
@@ -145,8 +143,8 @@ class Probe:
             drift = max((abs(one[t] - other[t]) for t in shared), default=float("inf"))
             self._check_drift(drift)
 
-    def _check_scores(self, way: Way, chat: bool) -> str:
-        samples = [self._sample(way, chat, i) for i in (0, 1)]
+    def _check_scores(self, way: Way) -> str:
+        samples = [self._sample(way, i) for i in (0, 1)]
 
         def ask(i: int) -> Request:
             return self.writer.score(way, *samples[i])
@@ -156,7 +154,7 @@ class Probe:
 
         before: str
         first: Echoed
-        before, first = self._first(way, lambda: ask(0), lambda data: read(0, data))
+        before, first = self._first(lambda: ask(0), lambda data: read(0, data))
         order = (1, 0, 0, 1)
         told = [
             read(i, data)[1]
@@ -257,7 +255,7 @@ class Probe:
             "pass tolerance= if such values will do"
         )
 
-    def _sample(self, way: Way, chat: bool, which: int) -> tuple[Content, str]:
+    def _sample(self, way: Way, which: int) -> tuple[Content, str]:
         """One of two prompts with a response."""
         if way.endpoint == CHAT:
             if way.scores:
@@ -269,8 +267,8 @@ class Probe:
             return list(self.tokenizer(text)["input_ids"]), ""
         return (START, ENDS[which]) if way.scores else (text, "")
 
-    def _first(self, way: Way, make: Any, read: Any) -> Any:
-        """Ask for the first time in this way, where it may turn out not to be offered."""
+    def _first(self, make: Any, read: Any) -> Any:
+        """Ask for the first time in a way that may turn out not to be offered."""
         while True:
             request: Request = make()
             assert request.body is not None
