@@ -142,6 +142,8 @@ def test_features_may_be_a_number_or_an_array_of_names() -> None:
             r"at least 4096 calls.*every mask of 12",
         ),
         ({"features": 40, "method": "exact"}, ip.BadInput, r"at most 20 features; got 40"),
+        ({"features": 6, "method": "spex"}, ip.BadInput, r'all 64 masks of 6 .* take "auto"'),
+        ({"features": 9, "replicates": 0}, ip.BadInput, r"replicates must be .* at least 1; got 0"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_paid_for(
@@ -156,6 +158,11 @@ def test_bad_input_is_refused_before_anything_is_paid_for(
     with pytest.raises(error, match=message):
         ip.explain(game, store=None, **options)
     assert asked == []
+
+
+def test_values_are_no_value_function() -> None:
+    with pytest.raises(ip.BadInput, match=r"must be callable.*got ndarray.*interplay\.fit"):
+        ip.explain(np.ones(8), 3, store=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

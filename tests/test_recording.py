@@ -69,6 +69,8 @@ def test_writing_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> No
 def test_a_name_without_npz_is_kept(tmp_path: Path) -> None:
     write_recording(tmp_path / "a", MASKS, VALUES)
     assert len(read_recording(tmp_path / "a").values) == 2
+    with pytest.raises(BadInput, match=r"a\.csv would be read as another format: name it a\.npz"):
+        write_recording(tmp_path / "a.csv", MASKS, VALUES)
 
 
 @pytest.mark.parametrize(

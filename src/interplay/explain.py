@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput, BudgetExceeded
+from interplay.errors import BadInput, BudgetExceeded, check_whole
 from interplay.evaluate import (
     Budget,
     Executor,
@@ -115,7 +115,13 @@ def explain(
     >>> explanation.interactions("SII", order=2)[1, 2]
     2.0
     """
+    if not callable(value_function):
+        raise BadInput(
+            "value_function must be callable, masks (m, n) -> values (m,); got "
+            f"{type(value_function).__name__}. Values that are there already go to interplay.fit"
+        )
     names, allowed = _names(value_function, features), parse_budget(budget)
+    check_whole("replicates", replicates, 1)
     check_design(method, design)
     check_subject(subject_of(value_function), len(names))
     started, tell = time.perf_counter(), on_event or (lambda event: None)

@@ -91,6 +91,11 @@ class Plan:
             )
         most = MOST_MASKS if calls is None else calls // replicates
         if complete is not None and most >= complete:
+            if method == "spex":
+                raise BadInput(
+                    f'method "spex" decodes coded masks, and the budget allows all {complete:,} '
+                    f'masks of {n} features: take "auto", which is exact then'
+                )
             kind = "uniform"  # of which all come
         least = designs.least(n, kind)
         if complete is not None:

@@ -155,7 +155,7 @@ def probability(masks: np.ndarray) -> np.ndarray:
 def test_default_thresholds() -> None:
     assert default_threshold("prob") == default_threshold("prob:yes") == 0.5
     assert default_threshold("probable") == default_threshold("value") == 0.0
-    for target in ("logprob", "logprob:mean", "logprob[3:10]", "similarity"):
+    for target in ("logprob", "logprob:mean", "logprob[3:10]", "similarity", "accuracy"):
         with pytest.raises(ip.BadInput, match="has no natural threshold"):
             default_threshold(target)
 
@@ -559,6 +559,8 @@ def test_bad_input_is_named(options: dict[str, Any], message: str) -> None:
     explanation = ip.explain(game, 3, store=None)
     with pytest.raises(ip.BadInput, match=message):
         ip.flip(explanation, **{"value_function": game, **options})
+    with pytest.raises(ip.BadInput, match=r"explanation must be an Explanation.*got str"):
+        ip.flip("run.json", game)  # type: ignore[arg-type]
 
 
 def test_smaller_sets_are_really_tried_before_they_are_called_tried() -> None:

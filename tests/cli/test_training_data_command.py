@@ -89,7 +89,7 @@ def test_pairs_are_checked_by_retraining(
         (["--trainer", "py:nothing:x"], "--trainer py:nothing:x: No module named 'nothing'"),
         (["--value", "prediction"], "value 'prediction' is for regression"),
         (["--groups", "source"], "the digits have no column 'source'"),
-        (["--examples", "100000"], "examples are to be 100000, and there are"),
+        (["--examples", "100000"], "100000 training examples were asked for, and there are"),
         (["--counterfactuals", "-1"], "--counterfactuals must be a whole number of at least 0"),
     ],
 )

@@ -214,6 +214,7 @@ def test_duplicate_masks_with_noise() -> None:
         (uniform(20, 9), np.ones(20), {"weights": np.eye(20)[0]}, r"1 different masks are too few"),
         (uniform(20, 9), np.ones(20), {"method": "shap"}, r"unknown method 'shap'; valid: auto"),
         (uniform(20, 9), np.ones(20), {"features": ["a"]}, r"features must name all 9 columns"),
+        (uniform(20, 9), np.ones(20), {"seed": -1}, r"seed must be a whole number of at least 0"),
         (uniform(5, 9), np.ones(5), {}, r"5 different masks are too few.*at least 10"),
         (uniform(20, 9), np.ones(20), {"method": "exact"}, r'"exact" needs every one of the 2\^9'),
     ],

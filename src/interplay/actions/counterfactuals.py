@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from interplay.actions.choice import interval
-from interplay.actions.explained import Explained, limits, same_function, store_of
+from interplay.actions.explained import Explained, limits, same_function, shown_of, store_of
 from interplay.errors import BadInput, BudgetExceeded, check_whole
 from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, evaluate
 from interplay.intervals import bootstrap, leaves_out_zero, middle
@@ -212,7 +212,7 @@ def counterfactuals(
     >>> [(pair.features, pair.measured) for pair in found.pairs[:2]]
     [((1, 2), 2.0), ((0, 3), -1.0)]
     """
-    shown: Explained = explanation if target is None else explanation.target(target)
+    shown = shown_of(explanation, target)
     _, function = same_function(
         explanation, value_function, "counterfactuals are measured", "counterfactuals"
     )

@@ -165,15 +165,16 @@ class Rule:
 def default_threshold(target: str) -> float:
     """Return the threshold of a target where nobody says one: of probabilities a half, else 0.
 
-    Raises BadInput for log-probabilities of a response, where no value means a decision.
+    Raises BadInput for log-probabilities of a response and for accuracies, where no value means a
+    decision.
 
     >>> default_threshold("prob:negative"), default_threshold("margin:yes|no")
     (0.5, 0.0)
     """
-    if target.startswith("logprob") or target == "similarity":
+    if target.startswith("logprob") or target in ("similarity", "accuracy"):
         raise BadInput(
             f"{target} has no natural threshold: say threshold=, or by how much it shall fall, "
-            'drop="50%"; or explain a margin between two answers, margin:A|B'
+            'drop="50%"; or take a margin, of two answers margin:A|B'
         )
     return 0.5 if target == "prob" or target.startswith("prob:") else 0.0
 

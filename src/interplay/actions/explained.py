@@ -45,6 +45,16 @@ class Explained(Protocol):
     def target(self, name: str, /) -> Any: ...
 
 
+def shown_of(explanation: Explained, target: str | None) -> Explained:
+    """Return the explanation, or the view of one of its targets; refuse what is none."""
+    if not hasattr(explanation, "target"):
+        raise BadInput(
+            "explanation must be an Explanation, as interplay.explain and interplay.load return; "
+            f"got {type(explanation).__name__}"
+        )
+    return explanation if target is None else explanation.target(target)
+
+
 def same_function(
     explanation: Explained, given: Callable[..., Any] | None, why: str, call: str
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from interplay.actions.decision import Decide, Rule
-from interplay.actions.explained import Explained, limits, store_of
+from interplay.actions.explained import Explained, limits, shown_of, store_of
 from interplay.actions.flip_start import known_values, noun_of, predictions, value_function_for
 from interplay.actions.flipped import Alternative, Flip
 from interplay.actions.inputs import Inputs, Transfer, check_inputs, totals
@@ -72,8 +72,8 @@ def flip(
         must be given.
     threshold
         default: 0.5 for probabilities, ``prob`` and ``prob:X``; else 0, as for margins and logits.
-        A log-probability of a response has no default. A value above it is one side, a value at it
-        or below the other.
+        A log-probability of a response and an accuracy have no default. A value above it is one
+        side, a value at it or below the other.
     drop
         instead of a threshold, how far the value must fall: ``"50%"``. Of a log-probability the
         probability falls by that share; of other targets than probabilities the value goes that
@@ -131,7 +131,7 @@ def flip(
     >>> found.sentence
     'Removing 2 of 3 features, “not” and “bad”, changes the decision: value goes from 1 to -1 (threshold 0).'
     """  # noqa: E501
-    shown: Explained = explanation if target is None else explanation.target(target)
+    shown = shown_of(explanation, target)
     rule = Rule.of(
         explanation.targets, shown.target_name, threshold, drop, decision, every=target is None
     )

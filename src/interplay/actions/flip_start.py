@@ -34,7 +34,10 @@ def value_function_for(
         if not isinstance(name, str) or not isinstance(text, str):
             raise BadInput(f"replacements must map names to texts; got {name!r}: {text!r}")
         if name not in features and name not in stripped:
-            raise BadInput(f"replacements has a text for {name!r}, which is not a feature")
+            known = ", ".join(stripped[:8]) + (", ..." if len(stripped) > 8 else "")
+            raise BadInput(
+                f"replacements has a text for {name!r}, which is not a feature; they are {known}"
+            )
     free = tuple(i for i in range(n) if features[i] in replacements or stripped[i] in replacements)
     return _replacing(made, explanation, replacements), free
 

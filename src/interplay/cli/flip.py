@@ -54,7 +54,7 @@ def flip(
         Which of the run's targets; by default the first.
     threshold
         Values above it are one decision, values at it or below the other; by default 0.5 for
-        prob: and 0 for logit: and margin:. A logprob has none.
+        prob: and 0 for logit: and margin:. A logprob and an accuracy have none.
     drop
         Instead of a threshold, by how much the value shall fall: 50%. Of a logprob the probability
         falls by that.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from interplay.errors import BadInput, unknown
 from interplay.files import write_whole
 from interplay.npz import npz_octets
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
+
+OTHER_FORMATS: Final = frozenset({".csv", ".tsv", ".jsonl", ".json", ".parquet", ".npy"})
+"""Endings of names that are read as something else than an archive of arrays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +219,11 @@ def write_recording(
     from interplay.recording import archive
 
     path = Path(path)
+    if path.suffix.lower() in OTHER_FORMATS:
+        raise BadInput(
+            f"a recording is written as .npz, and {path.name} would be read as another format: "
+            f"name it {path.with_suffix('.npz').name}"
+        )
     masks = check_masks(masks)
     values = check_values(values, len(masks))
     entries = archive.entries_of(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from interplay.errors import BadInput, unknown
+from interplay.errors import BadInput, check_whole, unknown
 from interplay.intervals import bootstrap
 from interplay.metrics import rank_correlation
 from interplay.recording import Recording
@@ -156,6 +156,7 @@ def fit(
     (0,)
     """
     chosen = _class_of(method)
+    check_whole("seed", seed, 0)
     rows = Rows.checked(masks, values, noise_var, weights)
     names = feature_names(features, rows.n)
     labels = target_names(targets, rows.values.shape[1])

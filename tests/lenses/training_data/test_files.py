@@ -202,10 +202,10 @@ def test_groups_of_a_column(table: Path, archive: Path) -> None:
     [
         ({"classes": ["cat", "fox"]}, "classes must be two at least of those in"),
         ({"classes": ["cat"]}, "two at least.*got cat"),
-        ({"examples": 100}, "examples are to be 100, and there are 48 to draw from"),
+        ({"examples": 100}, "100 training examples were asked for, and there are 48 to draw from"),
         ({"examples": 1}, "examples must be a whole number of at least 2"),
         ({"targets": 0}, "targets must be a whole number of at least 1"),
-        ({"targets": 13}, "targets are to be 13, and there are 12"),
+        ({"targets": 13}, "13 test examples were asked for, and there are 12"),
         ({"test_share": 1.0}, "test_share must lie between 0 and 1"),
         ({"groups": "where"}, "no column of groups"),
         ({"trainer": "forest"}, "unknown trainer 'forest'; valid: ridge"),

@@ -245,6 +245,8 @@ def test_other_test_examples_of_the_same_trainings() -> None:
     assert other.scores(masks).shape == (1, 10)
     assert other.fingerprint != value.fingerprint
     assert value.holdout.names[0] == f"holdout #0 {LABELS[30]}"
+    with pytest.raises(BadInput, match=r"tests must be a Dataset, such as the .holdout .* got str"):
+        value.on("test")  # type: ignore[arg-type]
 
 
 def test_replicates_of_a_run_have_other_seeds() -> None:

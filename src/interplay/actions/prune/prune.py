@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.explained import Explained, function_of_kind, limits, store_of
+from interplay.actions.explained import Explained, function_of_kind, limits, shown_of, store_of
 from interplay.actions.prune.choose import rooms
 from interplay.actions.prune.methods import Chooser, Judge
 from interplay.actions.prune.pruning import METHODS, Pruning
@@ -108,7 +108,7 @@ def prune(
     >>> found.sentence  # doctest: +SKIP
     'Keeping 20 of 40 parts, accuracy on the test prompts is 0.85 ...'
     """
-    shown: Explained = explanation if target is None else explanation.target(target)
+    shown = shown_of(explanation, target)
     function = function_of_kind(
         explanation,
         value_function,

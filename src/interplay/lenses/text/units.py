@@ -100,10 +100,11 @@ def check_units(units: Units) -> None:
     if not units.text:
         raise BadInput("text is empty; give a text of at least two units")
     if not units.cores:
-        what = "no token" if units.text.strip() else "nothing but white space"
-        raise BadInput(
-            f"text holds {what} ({len(units.text)} characters); give a text of at least two units"
-        )
+        told = f"{len(units.text)} characters"
+        what = "nothing but white space"
+        if units.text.strip():
+            what, told = f"no {units.kind} to mask", f"{told}, what is fixed included"
+        raise BadInput(f"text holds {what} ({told}); give a text of at least two units")
     if len(units) == 1:
         finer = {
             "paragraph": "units='sentence'",

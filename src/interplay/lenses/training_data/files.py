@@ -145,8 +145,8 @@ def training_files(
         named, pool = _named(whole, "#"), _named(other, "test #")
     if classes is not None:
         named, pool = _of(named, classes, str(data or DIGITS)), _of(pool, classes, "the test file")
-    rows = named if examples is None else named.take(_drawn(named.data, examples, rng, "examples"))
-    asked = _drawn(pool.data, targets, rng, "targets")
+    rows = named if examples is None else named.take(_drawn(named.data, examples, rng, "training"))
+    asked = _drawn(pool.data, targets, rng, "test")
     rest = np.setdiff1d(np.arange(len(pool.data)), asked)
     rest = np.sort(rng.permutation(rest)[:HOLDOUT])
     made = trainer
@@ -288,7 +288,10 @@ def _of(rows: Rows, classes: Sequence[str], where: str) -> Rows:
 def _drawn(data: Dataset, count: int, rng: np.random.Generator, what: str) -> IntArray:
     """Rows of a dataset, drawn, of each class alike as far as that goes; class by class."""
     if count > len(data):
-        raise BadInput(f"{what} are to be {count}, and there are {len(data)} to draw from")
+        raise BadInput(
+            f"{count} {what} examples were asked for, and there are {len(data)} to draw from: ask "
+            "for fewer, or give more data; test_share says what part of one file is for tests"
+        )
     if data.classes is None:
         return np.sort(rng.permutation(len(data))[:count])
     queues = [rng.permutation(np.flatnonzero(data.labels == c)) for c in range(len(data.classes))]

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from interplay.errors import BadInput
 from interplay.fingerprint import identity_fingerprint
 from interplay.lenses.remake import Recipe, recipe_of
 from interplay.lenses.training_data.dataset import Dataset
@@ -33,6 +34,8 @@ class TrainingDataValueFunction(LensValueFunction):
     ----------
     data, tests : Dataset
         The training set of N examples, and the t test examples.
+    holdout : Dataset or None
+        Other test examples, to judge on: ``value.on(value.holdout)``.
     owners : int64 (N,)
         The feature that each training example belongs to; -1: it is always kept.
     features, targets : tuple of str
@@ -147,7 +150,12 @@ class TrainingDataValueFunction(LensValueFunction):
             return measured(scores, self.tests, self.value, scale)
 
     def on(self, tests: Dataset) -> TrainingDataValueFunction:
-        """Return the same, measured on other test examples."""
+        """Return the same, measured on other test examples, such as its own ``holdout``."""
+        if not isinstance(tests, Dataset):
+            raise BadInput(
+                "tests must be a Dataset, such as the .holdout of this value function or "
+                f"Dataset.of((inputs, labels)); got {type(tests).__name__}"
+            )
         return TrainingDataValueFunction(
             self.trainer,
             self.data,
