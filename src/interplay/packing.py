@@ -74,6 +74,16 @@ def mask_keys(masks: BoolArray) -> list[bytes]:
     return keys
 
 
+def masks_of(keys: Sequence[bytes], n: int) -> BoolArray:
+    """Return the masks of keys, bool ``(m, n)``: the inverse of :func:`mask_keys`.
+
+    >>> masks_of([b"@"], 2).tolist()
+    [[False, True]]
+    """
+    packed = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), -(-n // 8))
+    return np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
+
+
 def among(masks: BoolArray, others: BoolArray) -> BoolArray:
     """Return whether each mask is one of ``others``, bool ``(m,)``.
 

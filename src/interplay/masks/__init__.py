@@ -6,15 +6,14 @@ To add a law, write a stream of masks in :mod:`interplay.masks.laws` and name it
 from __future__ import annotations
 
 from interplay.masks.complete import all_masks
-from interplay.masks.design import (
+from interplay.masks.design import Design, design
+from interplay.masks.kinds import (
     CODED,
     KINDS,
     SET_ASIDE,
-    Design,
     adaptive_sizes,
     coded_parts,
     coded_sizes,
-    design,
     least,
 )
 from interplay.masks.uniform import uniform

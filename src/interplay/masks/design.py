@@ -5,45 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from interplay.codes import ERRORS, GROUPS, LEAST_BITS, MOST_BITS, MaskCode
+from interplay.codes import LEAST_BITS, MaskCode
 from interplay.errors import BadInput, check_whole, unknown
 from interplay.files import write_whole
 from interplay.masks.adaptive import CANDIDATES, pick
-from interplay.masks.coded import coded
 from interplay.masks.complete import MOST_FEATURES
-from interplay.masks.laws import LAWS, small_game, uniform_stream
+from interplay.masks.kinds import (
+    CODED,
+    KINDS,
+    LEAST,
+    SET_ASIDE,
+    adaptive_sizes,
+    coded_parts,
+    coded_sizes,
+    first_masks,
+    least,
+)
 from interplay.masks.uniform import uniform
 from interplay.npz import npz_octets
 from interplay.packing import among, mask_keys
-from interplay.recording import Recording, read_arrays
-from interplay.recording.archive import (
-    KEYS,
-    code_entries,
-    entries_of,
-    of,
-    set_aside,
-    unpacked,
-)
-from interplay.recording.archive import code as read_code
+from interplay.recording import Recording, archive
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values, feature_names
 
-CODED: Final = ("coded", "mixed")
+MOST: Final = 2**24
+"""Most masks of one design."""
 
-KINDS: Final = ("uniform", *LAWS, *CODED, "adaptive")
-
-SET_ASIDE: Final = 50
-"""Uniform masks that a design of another law sets aside for the evidence, before the tenth of the
-rest."""
-
-LEAST: Final = 12
-"""Masks that a fit needs: 10 beside the full and the empty one."""
+DESIGN_KEYS: Final = ("design_seed", "design_masks", "design_test")
+"""Entries of a design's file beside those of a recording."""
 
 
 class Doubtful(Protocol):
@@ -197,7 +192,7 @@ class Design:
         if self.kind == "adaptive":
             masks, test = self._adapted(surrogate, k)
         else:
-            masks, test = _masks(self.n, self.kind, self.seed, size + k, self.code)
+            masks, test = first_masks(self.n, self.kind, self.seed, size + k, self.code)
         if not np.array_equal(masks[:size], self.masks):
             raise BadInput(
                 "this design cannot be gone on with: the masks that it was saved with are not "
@@ -253,9 +248,9 @@ class Design:
             "n": np.array(self.n),
         }
         if self.code is not None:
-            arrays |= code_entries(self.code)
+            arrays |= archive.code_entries(self.code)
         if self._told:
-            arrays |= entries_of(self.recording())
+            arrays |= archive.entries_of(self.recording())
         write_whole(path, npz_octets(arrays))
         return path
 
@@ -269,7 +264,7 @@ class Design:
             the file is missing, damaged, or not a design.
         """
         path = Path(path)
-        entries = read_arrays(path, (*KEYS, *DESIGN_KEYS))
+        entries = archive.read_arrays(path, (*archive.KEYS, *DESIGN_KEYS))
         missing = {"design", "features", *DESIGN_KEYS} - entries.keys()
         if missing:
             raise BadInput(f"{path} is not a design: it has no {', '.join(sorted(missing))}")
@@ -280,26 +275,21 @@ class Design:
             raise BadInput(f'{path} is damaged: "design" is no kind of design: {kind!r}')
         if seed.ndim or seed.dtype.kind not in "iu" or seed < 0:
             raise BadInput(f'{path} is damaged: "design_seed" must be a number; got {seed!r}')
-        masks = unpacked(path, entries, "design_masks", len(names))
+        masks = archive.unpacked(path, entries, "design_masks", len(names))
         if len(set(mask_keys(masks))) < max(len(masks), 1):
             raise BadInput(f'{path} is damaged: "design_masks" must be different masks')
-        test = set_aside(path, entries, len(masks), "design_test")
+        test = archive.set_aside(path, entries, len(masks), "design_test")
         assert test is not None
-        code = read_code(path, entries, len(names))
+        code = archive.code(path, entries, len(names))
         if (code is None) == (str(kind) in CODED):
             raise BadInput(
                 f'{path} is damaged: a {kind} design and "design_code" do not go together'
             )
         loaded = cls(names.tolist(), str(kind), int(seed), masks, test, code)
         if "values" in entries:
-            told = of(path, entries)
+            told = archive.of(path, entries)
             loaded.tell(told.masks, told.values, told.noise_var)
         return loaded
-
-
-DESIGN_KEYS: Final = ("design_seed", "design_masks", "design_test")
-MOST: Final = 2**24
-"""Most masks of one design."""
 
 
 def design(
@@ -365,7 +355,7 @@ def design(
         raise BadInput(f"budget must be a number of masks, at most {MOST}; got {budget!r}")
     n, seed, budget = len(names), check_whole("seed", seed, 0), int(budget)
     if n <= MOST_FEATURES and 2**n <= budget:
-        return Design(names, "complete", seed, *_masks(n, "complete", seed, 2**n))
+        return Design(names, "complete", seed, *first_masks(n, "complete", seed, 2**n))
     if kind in CODED:
         return _coded_design(names, kind, seed, budget)
     if budget < (fewest := least(n, kind)):
@@ -375,64 +365,7 @@ def design(
         )
     if kind == "adaptive":
         budget = adaptive_sizes(budget)[0]
-    return Design(names, kind, seed, *_masks(n, kind, seed, budget))
-
-
-def adaptive_sizes(most: int) -> list[int]:
-    """Return how many masks an adaptive design has at each fit, all but the last.
-
-    >>> adaptive_sizes(400)
-    [200, 266, 333]
-    """
-    start = max(LEAST, most // 2)
-    return sorted({start, *(size for size in (2 * most // 3, 5 * most // 6) if size > start)})
-
-
-def least(n: int, kind: str) -> int:
-    """Return the fewest masks that a design may have, all 2^n aside.
-
-    >>> least(64, "uniform"), least(64, "paired"), least(64, "coded")
-    (12, 62, 196)
-    """
-    if kind in CODED:
-        return _coded_size(_code_for(n), LEAST_BITS)
-    return LEAST if kind in ("uniform", "adaptive") else LEAST + SET_ASIDE
-
-
-def coded_sizes(n: int, most: int) -> list[int]:
-    """Return the sizes of coded designs, ends and masks set aside included, up to ``most``.
-
-    >>> coded_sizes(64, 5000)
-    [196, 412, 882, 1842, 3762]
-    """
-    code = _code_for(n)
-    sizes = (_coded_size(code, bits) for bits in range(LEAST_BITS, MOST_BITS + 1))
-    return list(takewhile(lambda size: size <= most, sizes))
-
-
-def coded_parts(n: int, bits: int = LEAST_BITS) -> str:
-    """Say what a coded design is made up of.
-
-    >>> coded_parts(64)
-    '3 groups x 2^1 x 36 offsets = 216 coded masks, 144 of them different, the full and the empty
-    mask, and 50 uniform ones set aside'
-    """
-    code = _code_for(n)
-    aside = _coded_size(code, bits) - 2 - code.different(bits)
-    return f"{code.sentence(bits)}, the full and the empty mask, and {aside} uniform ones set aside"
-
-
-def _code_for(n: int) -> MaskCode:
-    """A code whose matrices do not matter, to count with."""
-    return MaskCode(np.zeros((GROUPS, n, MOST_BITS), dtype=np.bool_), min(ERRORS, n))
-
-
-def _coded_size(code: MaskCode, bits: int) -> int:
-    """How many masks a design has in all that has the coded ones of so many bits."""
-    left = code.different(bits) - (10 * SET_ASIDE - SET_ASIDE)
-    # 50 are set aside before, and one before each nine of those that are behind the 500th place
-    aside = SET_ASIDE + max(0, -(-left // 9))
-    return 2 + code.different(bits) + aside
+    return Design(names, kind, seed, *first_masks(n, kind, seed, budget))
 
 
 def _coded_design(names: tuple[str, ...], kind: str, seed: int, budget: int) -> Design:
@@ -447,42 +380,4 @@ def _coded_design(names: tuple[str, ...], kind: str, seed: int, budget: int) -> 
     code = MaskCode.drawn(n, np.random.default_rng(seed).spawn(3)[2])
     code = replace(code, bits=LEAST_BITS + len(sizes) - 1)
     size = sizes[-1] if kind == "coded" else budget
-    return Design(names, kind, seed, *_masks(n, kind, seed, size, code), code)
-
-
-def _masks(
-    n: int, kind: str, seed: int, size: int, code: MaskCode | None = None
-) -> tuple[BoolArray, BoolArray]:
-    """The first ``size`` masks of a design, and which are set aside."""
-    ends = np.array([np.ones(n), np.zeros(n)], dtype=np.bool_)
-    if kind in ("uniform", "complete", "adaptive"):
-        drawn = uniform(n, max(size - 2, 0), np.random.default_rng(seed))
-        masks = np.concatenate([ends, drawn])[:size]
-        return masks, (np.arange(len(masks)) > 1) & (kind == "adaptive")
-    rng, test_rng = np.random.default_rng(seed).spawn(2)
-    tests, refused = uniform_stream(n, test_rng), set(mask_keys(ends))
-    if code is None:
-        stream = small_game(n, kind, rng) or LAWS[kind](n, rng)
-    else:
-        block = list(islice(coded(code), code.calls(code.bits)))
-        refused.update(block)  # none of them may be set aside: the design would have a hole
-        stream = chain(block, uniform_stream(n, rng) if kind == "mixed" else ())
-    seen, rows, aside = set(mask_keys(ends)), mask_keys(ends), [False, False]
-    size = min(size, 2**n)
-    while len(rows) < size:
-        wanted = _set_aside(len(rows) - 2)
-        source = (r for r in tests if r not in refused) if wanted else stream
-        row = next((r for r in source if r not in seen), None)
-        if row is None:  # all masks of a small game, or of a code, are used up
-            break
-        seen.add(row)
-        rows.append(row)
-        aside.append(wanted)
-    packed = np.frombuffer(b"".join(rows[:size]), dtype=np.uint8).reshape(-1, -(-n // 8))
-    masks = np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
-    return masks, np.array(aside[:size], dtype=np.bool_)
-
-
-def _set_aside(place: int) -> bool:
-    """Whether the mask at a place behind the ends is one of the evidence."""
-    return place < SET_ASIDE or (place >= 10 * SET_ASIDE and place % 10 == 0)
+    return Design(names, kind, seed, *first_masks(n, kind, seed, size, code), code)

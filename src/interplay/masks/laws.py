@@ -1,4 +1,4 @@
-"""Other laws than the uniform one: streams of masks that :mod:`interplay.masks.design` picks from.
+"""Other laws than the uniform one: streams of masks that :mod:`interplay.masks.kinds` picks from.
 
 A stream yields packed masks (``numpy.packbits`` of one mask) in the order of a law, repeats and
 all. It is sequential: what it yields does not depend on how much of it is used.

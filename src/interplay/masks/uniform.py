@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from interplay.errors import check_whole
 from interplay.masks.complete import MOST_FEATURES, unpack_numbers
-from interplay.packing import mask_keys
+from interplay.packing import mask_keys, masks_of
 from interplay.value_function import BoolArray, check_masks
 
 _CHUNK: Final = 256
@@ -82,5 +82,4 @@ def _by_rejection(n: int, m: int, rng: np.random.Generator, refused: BoolArray) 
             if row not in seen:
                 seen.add(row)
                 rows.append(row)
-    packed = np.frombuffer(b"".join(rows[:m]), dtype=np.uint8).reshape(m, width)
-    return np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
+    return masks_of(rows[:m], n)
