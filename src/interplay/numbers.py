@@ -1,9 +1,9 @@
-"""Numbers as people read them: signs that line up, shares, durations, counts."""
+"""Numbers as people read them: signs that line up, shares, durations, counts, names in a row."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MINUS = "\N{MINUS SIGN}"
@@ -107,6 +107,15 @@ def count(number: int, noun: str) -> str:
     ('1 word', '1,500 calls')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Write names in a row.
+
+    >>> joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def elide(text: str, width: int) -> str:

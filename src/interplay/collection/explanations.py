@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from interplay.collection.aggregate import Aggregated, aggregate
+from interplay.collection.aggregate import aggregate
+from interplay.collection.aggregated import Aggregated
 from interplay.errors import BadInput
 from interplay.explanation import Explanation, restored
 from interplay.files import write_whole

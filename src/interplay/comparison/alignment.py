@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
 
-from interplay.collection.aggregate import labels_of
+from interplay.collection.labels import labels_of
 from interplay.errors import BadInput
 from interplay.explanation import Explanation
 from interplay.packing import Term

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from interplay.comparison.sampling import INDEPENDENT, SAME_MASKS, SAME_NUMBERS
 from interplay.explanation import Explanation
-from interplay.numbers import Scale, count, elide, percent
+from interplay.numbers import Scale, count, elide, joined, percent
 from interplay.report.reading import Reading
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     told = [elide(name, 40) for name in names[:most]]
     if len(names) > most:
         told.append(f"{len(names) - most} more")
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+    return joined(told)
 
 
 @dataclass(frozen=True)
