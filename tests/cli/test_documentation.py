@@ -51,6 +51,14 @@ def test_the_documented_help_is_the_help(command: str, interplay) -> None:
         assert block.search(page)[0] == told + "\n"
 
 
+def test_help_flows_to_the_width_of_the_terminal(interplay) -> None:
+    """Line breaks of a docstring are those of the source, not of the reader."""
+    told = interplay("explain", "--help").stdout
+    assert '"id": ...} each, and show what they have in' in told
+    wide = interplay("view", "--help", COLUMNS="200").stdout
+    assert "and the runs that --save wrote. Ctrl-C ends it." in wide
+
+
 def test_help_and_version_are_light(interplay) -> None:
     done = interplay("--version", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0

@@ -14,6 +14,7 @@ from interplay.cli.demo import demo
 from interplay.cli.explain import explain
 from interplay.cli.fit import fit
 from interplay.cli.flip import flip
+from interplay.cli.flowing import Flowing
 from interplay.cli.prune import prune
 from interplay.cli.replay import replay
 from interplay.cli.report import report
@@ -31,6 +32,7 @@ app = App(
     help="Find the combinations of words that drive a model's behaviour, by ablation.",
     version=__version__,
     help_format="plaintext",
+    help_formatter=Flowing(),
     suppress_keyboard_interrupt=False,
 )
 for command in (
