@@ -311,16 +311,25 @@ def rank_correlation(values: FloatArray, predicted: FloatArray) -> float:
     >>> rank_correlation(np.array([1.0, 2.0, 9.0]), np.array([0.1, 0.2, 0.3]))
     1.0
     """
-    from scipy.stats import rankdata
-
     if values.shape != predicted.shape:
         raise BadInput(f"values {values.shape} and predictions {predicted.shape} must be alike")
     if len(values) < 2 or not np.ptp(values):
         return float("nan")
     if not np.ptp(predicted):
         return 0.0
-    ranks = np.stack([rankdata(values), rankdata(predicted)])
-    return float(np.clip(np.corrcoef(ranks)[0, 1], -1.0, 1.0))
+    both = np.corrcoef(_ranks(values), _ranks(predicted))
+    return float(np.clip(both[0, 1], -1.0, 1.0))
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    """Ranks, those of equal values their mean; importing scipy.stats for them takes half a second.
+
+    >>> _ranks(np.array([3.0, 1.0, 3.0]))
+    array([2.5, 1. , 2.5])
+    """
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    means: FloatArray = np.cumsum(counts) - (counts - 1) / 2.0
+    return means[places]
 
 
 def q_values(p: FloatArray, looked_at: int) -> FloatArray:
