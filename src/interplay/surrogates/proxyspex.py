@@ -23,12 +23,12 @@ from interplay.packing import pack_terms
 from interplay.surrogates.base import LEARNING, Regression, RegressionSurrogate
 from interplay.surrogates.boosting import BoostingOptions, Members, boost, merge
 from interplay.surrogates.refit import Ranking, choose, pack_padded, refit
+from interplay.surrogates.ridge import Ridge
 from interplay.surrogates.sample import Sample
 from interplay.value_function import FloatArray
 
 CELLS_AT_A_TIME: Final = 100_000
 """Residuals of all ensembles that grow together: few enough for a processor's cache."""
-
 
 MOST_SCREENED: Final = 1500
 """Terms that are ranked where features were screened: the time of a refit grows with the cube."""
@@ -139,35 +139,3 @@ def _additive_terms(sample: Sample, fold: int, width: int) -> Members:
     terms[: len(singles), -1] = singles
     terms[len(singles) :, -2:] = np.sort(pairs, axis=1)
     return terms
-
-
-class Ridge:
-    """Ridge regression of weighted rows; one eigen-decomposition serves every target."""
-
-    def __init__(self, signs: FloatArray, weights: FloatArray) -> None:
-        m, n = signs.shape
-        self.weights, self.root, self.tall = weights, np.sqrt(weights), n <= m
-        self.mean = (weights[:, None] * signs).sum(axis=0) / weights.sum()
-        self.centred = (signs - self.mean) * self.root[:, None]
-        # X'X or XX', whichever is smaller: both have the eigenvalues that matter
-        square, self.vectors = np.linalg.eigh(
-            self.centred.T @ self.centred if self.tall else self.centred @ self.centred.T
-        )
-        self.square = np.maximum(square, 0.0)
-
-    def fit(self, values: FloatArray) -> tuple[float, FloatArray]:
-        """Return constant and slopes; the penalty is found by generalised cross-validation."""
-        mean = float((self.weights * values).sum() / self.weights.sum())
-        target = (values - mean) * self.root
-        moment = self.vectors.T @ (self.centred.T @ target if self.tall else target)
-        penalty = np.logspace(-2, 4, 25)[:, None]
-        share = self.square / (self.square + penalty)
-        explained = np.square(moment)
-        if self.tall:
-            explained = explained / np.maximum(self.square, 1e-9)
-        residual = np.square(1 - share) @ explained + max(target @ target - explained.sum(), 0.0)
-        freedom = np.maximum(len(values) - 1 - share.sum(axis=1), 1e-9)
-        best = penalty[np.argmin(residual / np.square(freedom)), 0]
-        solution = self.vectors @ (moment / (self.square + best))
-        slopes = solution if self.tall else self.centred.T @ solution
-        return mean - float(self.mean @ slopes), slopes

@@ -11,8 +11,8 @@ from interplay.errors import BadInput
 from interplay.packing import pack_terms
 from interplay.surrogates.base import Regression, RegressionSurrogate
 from interplay.surrogates.boosting import Members
-from interplay.surrogates.proxyspex import Ridge
 from interplay.surrogates.refit import Ranking, choose, pack_padded, refit
+from interplay.surrogates.ridge import Ridge
 from interplay.surrogates.sample import Sample
 from interplay.surrogates.spex.bins import Layout
 from interplay.surrogates.spex.peeling import Peeled, peel
