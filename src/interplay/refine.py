@@ -12,7 +12,7 @@ from interplay import masks as designs
 from interplay.errors import BadInput
 from interplay.evaluate import SPENT, Budget, Meter
 from interplay.evaluate.budget import KINDS
-from interplay.explanation import Cost, Explanation
+from interplay.explanation import Explanation
 from interplay.groups import Grouped, Nesting, check_groups
 from interplay.rounds import default_cap
 from interplay.value_function import FloatArray
@@ -215,15 +215,7 @@ class Nested:
 
         One that was interrupted so early that it deserves less trust gives way to the first.
         """
-        one, two = first.cost, second.cost
-        cost = Cost(
-            one.calls + two.calls,
-            one.reused + two.reused,
-            one.model_seconds + two.model_seconds,
-            one.fit_seconds + two.fit_seconds,
-            _sum(one.tokens, two.tokens),
-            _sum(one.usd, two.usd),
-        )
+        cost = first.cost + second.cost
         if interrupted(second) and _trust(second) < _trust(first):
             first = replace(first, cost=cost)
             reason = f"the second was {second.sample.stopped} after {second.sample.masks:,} masks"
@@ -234,7 +226,8 @@ class Nested:
             "first_pass": first.config["first_pass"],
         }
         notes = (*first.run_notes, *second.run_notes)
-        findings = tuple(found.after(one.calls + one.reused) for found in second.findings)
+        before = first.cost.calls + first.cost.reused
+        findings = tuple(found.after(before) for found in second.findings)
         return replace(second, findings=findings, cost=cost, config=config, run_notes=notes)
 
     @property
@@ -303,7 +296,3 @@ def _of(count: int, total: int, noun: str) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * min(share, 1.0):.0f} %"
-
-
-def _sum(a: float | None, b: float | None) -> float | None:
-    return b if a is None else a if b is None else a + b

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 
@@ -66,8 +67,8 @@ def join(parts: Sequence[Evaluation]) -> Evaluation:
         calls=sum(part.calls for part in parts),
         reused=sum(part.reused for part in parts),
         seconds=sum(part.seconds for part in parts),
-        tokens=_sum([part.tokens for part in parts]),
-        usd=_sum([part.usd for part in parts]),
+        tokens=known_sum(part.tokens for part in parts),
+        usd=known_sum(part.usd for part in parts),
     )
 
 
@@ -78,9 +79,14 @@ def _joined(parts: list[FloatArray]) -> FloatArray:
     return joined
 
 
-def _sum(amounts: list[float | None]) -> float | None:
+def known_sum(amounts: Iterable[float | None]) -> float | None:
+    """Return the sum of what is known, whatever its order; None where nothing is.
+
+    >>> known_sum([0.1, None, 0.2, 0.3]), known_sum([None])
+    (0.6, None)
+    """
     known = [amount for amount in amounts if amount is not None]
-    return sum(known) if known else None
+    return fsum(known) if known else None
 
 
 def mean_of(values: FloatArray) -> FloatArray:

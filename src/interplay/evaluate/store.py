@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
+from interplay.evaluate.evaluation import known_sum
 from interplay.evaluate.functions import Function, Identity, Row
 from interplay.evaluate.schema import (
     DAMAGED,
@@ -513,16 +514,11 @@ class Store:
             evaluations=evaluations,
             replicates=len(replicates),
             seconds=math.fsum(seconds for seconds, _, _ in costs),
-            tokens=_sum(tokens for _, tokens, _ in costs),
-            usd=_sum(usd for _, _, usd in costs),
+            tokens=known_sum(tokens for _, tokens, _ in costs),
+            usd=known_sum(usd for _, _, usd in costs),
             created=datetime.fromisoformat(row.created),
             updated=datetime.fromisoformat(updated),
         )
-
-
-def _sum(amounts: Iterable[float | None]) -> float | None:
-    known = [amount for amount in amounts if amount is not None]
-    return math.fsum(known) if known else None
 
 
 def _means(

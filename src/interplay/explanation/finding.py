@@ -124,10 +124,7 @@ class Finding:
             "diagnostics": list(self.notes),
             "energy": {str(order): share for order, share in self.spectrum.energy().items()},
             "main_effects": self.spectrum.main_effects.tolist(),
-            "top": [
-                asdict(found) | {"features": list(found.features), "names": list(found.names)}
-                for found in self.spectrum.top(SHOWN_INTERACTIONS)
-            ],
+            "top": [found.to_dict() for found in self.spectrum.top(SHOWN_INTERACTIONS)],
             "spectrum": self.spectrum.to_dict(),
             "draws": None if self.draws is None else self.draws.to_dict(),
             "convergence": [asdict(point) for point in self.convergence],

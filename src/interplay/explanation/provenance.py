@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from interplay.evaluate.evaluation import known_sum
 from interplay.recording import Recording
 from interplay.version import __version__
 
@@ -36,6 +37,17 @@ class Cost:
     fit_seconds: float
     tokens: float | None = None
     usd: float | None = None
+
+    def __add__(self, other: Cost) -> Cost:
+        """Return what both have cost together."""
+        return Cost(
+            self.calls + other.calls,
+            self.reused + other.reused,
+            self.model_seconds + other.model_seconds,
+            self.fit_seconds + other.fit_seconds,
+            known_sum([self.tokens, other.tokens]),
+            known_sum([self.usd, other.usd]),
+        )
 
 
 @dataclass(frozen=True)

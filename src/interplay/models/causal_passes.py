@@ -63,7 +63,7 @@ class Passes:
             inputs["past_key_values"] = past
         flat = self.tensor(targets)
         if self.narrow:
-            with _only(self.network, flat):
+            with only_at(self.network.get_output_embeddings(), flat):
                 found = self.network(**inputs)
             logits = found.logits[0]
         else:
@@ -125,18 +125,18 @@ def log_probabilities(logits: Any, tokens: Any) -> FloatArray:
 
 
 @contextmanager
-def _only(network: Any, flat: Any) -> Iterator[None]:
-    """Give the head only some of the positions, whichever they are in each row.
+def only_at(head: Any, flat: Any) -> Iterator[None]:
+    """Give a head only some of the positions, whichever they are in each row.
 
-    The network's own ``logits_to_keep`` keeps the same positions in every row, and not all
-    networks have it.
+    A network's own ``logits_to_keep`` keeps the same positions in every row, and not all networks
+    have it.
     """
 
     def keep(_: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         hidden, *others = inputs
         return (hidden.flatten(0, -2).index_select(0, flat)[None], *others)
 
-    handle = network.get_output_embeddings().register_forward_pre_hook(keep)
+    handle = head.register_forward_pre_hook(keep)
     try:
         yield
     finally:

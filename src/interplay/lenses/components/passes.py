@@ -13,6 +13,7 @@ import numpy as np
 from interplay.errors import BackendError
 from interplay.lenses.components.network import Network
 from interplay.lenses.components.task import Reading
+from interplay.models.causal_passes import only_at
 
 Tensor = Any
 
@@ -53,7 +54,7 @@ class Passes:
         """
         inputs = {name: self._stacked(name, whose) for name in self._readings[whose[0]].inputs}
         flat = self._positions(whose)
-        with _only(self._head, flat) if narrow else nullcontext():
+        with only_at(self._head, flat) if narrow else nullcontext():
             found = _logits(self._call(inputs))
         if narrow:
             return found[0]
@@ -114,21 +115,6 @@ def _logits(found: Any) -> Tensor:
     if not hasattr(found, "ndim"):
         raise BackendError(f"the network gives {type(found).__name__}, which holds no tensor")
     return found
-
-
-@contextmanager
-def _only(head: Any, flat: Tensor) -> Iterator[None]:
-    """Give the head only some of the positions, whichever they are in each row."""
-
-    def keep(_: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        hidden, *others = inputs
-        return (hidden.flatten(0, -2).index_select(0, flat)[None], *others)
-
-    handle = head.register_forward_pre_hook(keep)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 class States(dict[int, Tensor]):
