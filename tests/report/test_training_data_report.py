@@ -314,6 +314,11 @@ def test_the_terminal(summary: dict[str, Any]) -> None:
     assert "#0 cat × #3 cat" in out
     assert "Reinforce each other (synergistic pairs)" in out
     assert max(map(len, shown(summary, 60).splitlines())) <= 60
+    assert "None of these is certain" not in out
+    vague = copy.deepcopy(summary)
+    spectrum = vague["targets"][0]["spectrum"]
+    spectrum["standard_errors"] = [9.0] * len(spectrum["coefficients"])
+    assert shown(vague).count("None of these is certain: every interval holds zero.") == 2
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def show(run: Reading, examples: ExamplesDrawing, console: Console) -> None:
             continue
         console.print(Text(heading, "bold"))
         console.print(_table(run, kind.pairs[:SHOWN], examples.is_measured))
+        if all(one.vague for one in kind.pairs[:SHOWN]):
+            console.print(Text("None of these is certain: every interval holds zero."))
         if kind.found > SHOWN:
             console.print(Text(f"and {kind.found - SHOWN} weaker ones", "dim"))
         console.print()
@@ -40,7 +42,8 @@ def show(run: Reading, examples: ExamplesDrawing, console: Console) -> None:
         console.print()
     over = examples.over_targets
     if over is not None:
-        console.print(Text(over.sentence, "bold"))
+        console.print(Text("Over all test examples", "bold"))
+        console.print(Text(over.sentence))
         for repeated in over.repeated[:SHOWN]:
             told = (
                 f"  {', '.join(repeated.names)}: {percent(repeated.share)} of each is in the others"
@@ -70,7 +73,10 @@ def _table(run: Reading, pairs: Sequence[ListedPair], measured: bool) -> Table:
         names = " × ".join(elide(name, 30) for name in one.pair.names)
         cells = [
             Text(printable(names)),
-            Text(run.scale.signed(value), f"bold {RAISES if value > 0 else LOWERS}"),
+            Text(
+                run.scale.signed(value),
+                f"{'dim' if one.vague else 'bold'} {RAISES if value > 0 else LOWERS}",
+            ),
         ]
         if intervals:
             cells.append(Text(one.interval(run.scale)))
