@@ -106,6 +106,9 @@ def test_fit_explains_all_targets(interplay, tmp_path: Path) -> None:
     again = interplay("replay", "run.json")
     assert again.returncode == 0, again.stdout
     assert again.stdout.startswith("The same numbers, to the last bit (60 values from the run's")
+    refused = interplay("replay", "run.json", "--model", "py:a:b")
+    assert refused.returncode == 2
+    assert "--model is for runs of tables; this run is of a recording" in refused.stderr
 
 
 def test_explain_several_targets_from_the_same_calls(interplay, bert: Path) -> None:

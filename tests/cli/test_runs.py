@@ -183,6 +183,7 @@ def damage(statement: str) -> None:
         (["export", "x.parquet", "--store", "none.db"], 2, "no such store: none.db"),
         (["export", "x.parquet", "--fingerprint", "zz"], 2, "starts with 'zz'"),
         (["export", "no/x.parquet"], 2, "no such folder: no"),
+        (["export", "x.csv"], 2, "written as .parquet; got x.csv"),
         (["prune"], 2, "say what to prune: --fingerprint PREFIX, --older-than 30d, or --damaged"),
         (["prune", "--damaged", "--older-than", "3d"], 2, "say what to prune"),
         (["prune", "--older-than", "30"], 2, "takes a number of hours, days or weeks, as 30d; g"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from interplay.errors import BadInput
 from interplay.evaluate import Budget, Store, parse_budget
@@ -15,6 +15,14 @@ from interplay.lenses.remake import value_function_of
 from interplay.metrics import Estimate
 from interplay.recording import Recording
 from interplay.spectrum import Spectrum
+
+TOLD: Final = {
+    "callable": "a plain callable",
+    "components": "the parts of a network",
+    "image": "an image",
+    "training_data": "training data",
+}
+"""What runs are of, where that is not the kind with its article."""
 
 
 class Explained(Protocol):
@@ -155,8 +163,8 @@ def function_of_kind(
 
 def kind_told(explanation: Explained) -> str:
     """Return what the subject of a run is, with its article."""
-    kind = explanation.subject.get("kind")
-    return f"a {kind}" if kind else "a plain callable"
+    kind = str(explanation.subject.get("kind") or "callable")
+    return TOLD.get(kind, f"a {kind}")
 
 
 def limits(budget: int | str | Budget, action: str) -> Budget:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from interplay.actions.explained import check_same
+from interplay.actions.explained import check_same, kind_told
 from interplay.cli.explain_table import table_again
 from interplay.cli.output import progress
 from interplay.cli.prompt import Server
@@ -54,6 +54,11 @@ def replay(
         value_function: Any = None
         if model is not None:
             saved = load(run)
+            if saved.subject.get("kind") != "table":
+                raise BadInput(
+                    f"--model is for runs of tables; this run is of {kind_told(saved)}, and what "
+                    "it says of its model is used again"
+                )
             value_function = table_again(saved.subject, saved.targets, model)
             if value_function.fingerprint != saved.config["fingerprint"]:
                 raise BadInput(

@@ -25,7 +25,8 @@ LISTED = 20
 
 runs = App(
     name="runs",
-    help="List, verify, export, prune and merge what stores of evaluations hold.",
+    help="List, verify, export, prune and merge what stores of evaluations hold.\n\n"
+    "With no command the value functions of a store are listed, and what they cost.",
     help_format="plaintext",
 )
 
@@ -113,6 +114,8 @@ def export(
     force
         Overwrite a file that exists.
     """
+    if output.suffix.lower() != ".parquet":
+        raise BadInput(f"evaluations are written as .parquet; got {output}")
     check_writable(output, force=force)
     from interplay.evaluate import parquet
     from interplay.numbers import count

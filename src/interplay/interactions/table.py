@@ -181,7 +181,15 @@ class Interactions(Mapping[Term, float]):
         return sign_probability(self[term], self.errors.get(term, 0.0))
 
     def top(self, k: int = 10, *, min_order: int = 1) -> list[tuple[Term, float]]:
-        """Return the k sets of largest absolute value, largest first; ties in canonical order."""
+        """Return the k sets of largest absolute value, largest first; ties in canonical order.
+
+        Pairs of a set and its value, as a mapping's items are; :meth:`names` and :meth:`interval`
+        tell more of a set. (:meth:`Spectrum.top` and :meth:`Explanation.top` are about the series
+        itself: they return :class:`Interaction` objects, ranked by ``|F|``.)
+
+        >>> Interactions({(0,): -2.0, (0, 1): 0.5}, "SII", 2, ("not", "bad")).top(1)
+        [((0,), -2.0)]
+        """
         check_whole("k", k, 0)
         ranked = sorted(
             (item for item in self._values.items() if len(item[0]) >= min_order),
