@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
@@ -625,6 +625,7 @@ def test_five_hundred_features_without_error_bars() -> None:
 
 
 @given(st.text(max_size=60), st.floats(0.2, 3.0))
+@example("\U0001cf50", 1.0)  # a symbol of a script that few fonts have
 @settings(deadline=None, max_examples=40)
 def test_what_is_fitted_fits(name: str, inches: float) -> None:
     pen = Pen.of([name], 9.0)

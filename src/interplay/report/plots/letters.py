@@ -84,7 +84,7 @@ class Pen:
 
     def fit(self, text: str, inches: float) -> str:
         """Return ``text`` as it is written, shortened to so many inches; both ends are kept."""
-        text = elide(text, LONGEST)
+        text = elide(self.clean(text), LONGEST)  # the name of a symbol may be what does not fit
         low, high = 1, len(text)
         if self.width(text) > inches:
             while low < high:
