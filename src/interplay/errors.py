@@ -50,8 +50,10 @@ class MissingExtra(InterplayError, ImportError):
         )
 
 
-def required(module: str, extra: str) -> Any:
+def required(module: str, extra: str, package: str | None = None) -> Any:
     """Return an optional module, imported here and now, or raise :class:`MissingExtra`.
+
+    ``package`` is the name that it is installed by, where that is not the module's.
 
     >>> required("math", "plots").sqrt(4.0)
     2.0
@@ -59,10 +61,12 @@ def required(module: str, extra: str) -> Any:
     Traceback (most recent call last):
     interplay.errors.MissingExtra: this needs the package "no_such_module", ... "interplay[plots]"
     """
+    top = module.partition(".")[0]
     try:
+        import_module(top)  # a part of it may be loaded that could not be loaded now
         return import_module(module)
     except ImportError as error:
-        raise MissingExtra(module, extra) from error
+        raise MissingExtra(package or top, extra) from error
 
 
 def unknown(what: str, given: object, valid: Iterable[str]) -> BadInput:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import interplay as ip
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.files import MOST_TEXT, check_size
 
 if TYPE_CHECKING:
@@ -165,10 +165,7 @@ def _made(
 
 
 def _read(path: Path) -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingExtra("pandas", "tabular") from error
+    pd = required("pandas", "tabular")
     try:
         check_size(path, path.stat().st_size, MOST_TEXT)
         return pd.read_csv(path)

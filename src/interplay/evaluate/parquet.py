@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra, StoreError
+from interplay.errors import BadInput, StoreError, required
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
 from interplay.evaluate.functions import Row
@@ -43,11 +43,7 @@ def export(store: Store, path: str | os.PathLike[str], *, prefix: str = "") -> i
     MissingExtra
         pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtra("pyarrow", "parquet") from error
+    pa, pq = required("pyarrow", "parquet"), required("pyarrow.parquet", "parquet")
     with store.guarded("read"):
         functions = [
             (entry, store.row(entry))

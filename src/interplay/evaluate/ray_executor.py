@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra, check_whole
+from interplay.errors import BackendError, BadInput, InterplayError, check_whole, required
 from interplay.evaluate.executors import Chunk, Reply, Workers
 from interplay.evaluate.ray_cluster import connect
 from interplay.evaluate.ray_worker import Worker, packed
@@ -283,10 +283,7 @@ class _Pool:
     """The actors of an executor, and the value function that they have or are to have."""
 
     def __init__(self, executor: RayExecutor) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise MissingExtra("ray", "ray") from error
+        ray = required("ray", "ray")
         self.executor = executor
         self.ends = ExitStack()
         connect(

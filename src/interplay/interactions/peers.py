@@ -12,12 +12,11 @@ shap's ``Explanation`` of one input holds Shapley values, or the matrix of its i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, get_args
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra, check_whole, required
+from interplay.errors import BadInput, check_whole, required
 from interplay.interactions.rows import Row, assemble, listed
 from interplay.interactions.table import Interactions
 from interplay.value_function import feature_names
@@ -35,11 +34,8 @@ MAX_MATRIX = 5_000
 def to_shapiq(table: Interactions, budget: int | None, estimated: bool | None) -> Any:
     """Return a ``shapiq.InteractionValues``: see :meth:`Interactions.to_shapiq`."""
     budget = None if budget is None else check_whole("budget", budget, 1)
-    try:
-        shapiq = import_module("shapiq")
-        its = get_args(import_module("shapiq.typing").IndexType)
-    except ImportError as error:
-        raise MissingExtra("shapiq", "interop") from error
+    shapiq = required("shapiq", "interop")
+    its = get_args(required("shapiq.typing", "interop").IndexType)
     known = [index for index in SHARED if index in its]
     if table.index not in known:
         raise BadInput(

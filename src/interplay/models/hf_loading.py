@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from interplay.errors import BadInput, MissingExtra, unknown
+from interplay.errors import BadInput, required, unknown
 from interplay.json_text import load_json
 
 HUB = "hf:"
@@ -139,10 +139,7 @@ def load_tokenizer(name: str) -> Any:
 
 
 def _read_tokenizer(name: str, source: str, options: dict[str, Any]) -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("transformers", "hf") from error
+    transformers = required("transformers", "hf")
     try:
         with quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
@@ -181,10 +178,7 @@ def load_images(
     processor : str
         The class of transformers that loads the processor.
     """
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("pillow", "image") from error
+    required("PIL", "image", "pillow")
     network, source, options, where = _network(name, auto, kinds, what, device, dtype)
     import transformers
 
@@ -214,14 +208,8 @@ def _network(
     dtype: str | None,
 ) -> tuple[Any, str, dict[str, Any], str]:
     """Return the network, where its other files are, how to load them, and the device."""
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtra("torch", "hf") from error
-    try:
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("transformers", "hf") from error
+    torch = required("torch", "hf")
+    transformers = required("transformers", "hf")
     if dtype is not None and dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
     where = device_named(device)
@@ -277,10 +265,7 @@ def architectures(name: str) -> list[str]:
         transformers is not installed.
     """
     source, local = _source(name)
-    try:
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("transformers", "hf") from error
+    transformers = required("transformers", "hf")
     try:
         with quiet():
             config = transformers.AutoConfig.from_pretrained(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.files import check_unpacked
 from interplay.json_text import parse_json
 from interplay.recording.recording import Recording
@@ -18,10 +18,7 @@ from interplay.value_function import FloatArray
 
 def read(path: Path) -> Recording:
     """Read the evaluations of one value function; of replicates the mean."""
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise MissingExtra("pyarrow", "parquet") from error
+    parquet = required("pyarrow.parquet", "parquet")
     read_head(path, 2)
     try:
         # a text or mask that is named a million times is held once

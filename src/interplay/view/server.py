@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.evaluate import interruptible
 from interplay.view.protect import ADDRESS
 
@@ -94,11 +94,8 @@ def make(
     MissingExtra
         starlette or uvicorn is not installed.
     """
-    try:
-        import starlette.applications  # noqa: F401
-        import uvicorn
-    except ImportError as error:
-        raise MissingExtra((error.name or "starlette").partition(".")[0], "view") from error
+    required("starlette", "view")
+    uvicorn = required("uvicorn", "view")
     from interplay.view.app import View
 
     path = Path(store)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.models.hf_causal import HFCausalLM
 from interplay.models.hf_loading import Loaded, architectures, load, load_images
 from interplay.models.hf_model import HFModel
@@ -108,10 +108,7 @@ def open_network(
     MissingExtra
         If torch or transformers is not installed.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtra("torch", "hf") from error
+    torch = required("torch", "hf")
     if isinstance(model, Network):
         return model
     if isinstance(model, str | Path):

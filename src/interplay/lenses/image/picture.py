@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.models.hf_pictures import Picture
 
 DEEP = ("I", "F")
@@ -43,13 +43,10 @@ def read_picture(image: object) -> Picture:
     >>> read_picture(np.zeros((2, 3), dtype=np.uint8)).shape
     (2, 3, 3)
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtra("pillow", "image") from error
+    kind = required("PIL.Image", "image", "pillow").Image
     if isinstance(image, str | Path):
         picture = _upright(_opened(Path(image).expanduser()), str(image))
-    elif isinstance(image, Image.Image):
+    elif isinstance(image, kind):
         picture = _upright(image, "the image")
     else:
         picture = _from_array(image)

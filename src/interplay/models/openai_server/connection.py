@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from interplay.errors import BackendError, BadInput, InterplayError, MissingExtra
+from interplay.errors import BackendError, BadInput, InterplayError, required
 from interplay.json_text import parse_json
 from interplay.models.openai_server.batch import Batch, Outcome, Request
 from interplay.models.openai_server.faults import Fault, from_status
@@ -37,10 +37,7 @@ class Connection:
     """
 
     def __init__(self, options: Options, pace: Pace, ledger: Ledger, cap: Cap) -> None:
-        try:
-            import aiohttp  # noqa: F401
-        except ImportError as error:
-            raise MissingExtra("aiohttp", "api") from error
+        required("aiohttp", "api")
         self.options, self.pace, self.ledger, self.cap = options, pace, ledger, cap
         self.random = random.Random(options.seed)
         self._one = threading.Lock()

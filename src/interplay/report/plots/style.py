@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from interplay.errors import BadInput, MissingExtra
+from interplay.errors import BadInput, required
 from interplay.numbers import Scale
 from interplay.report.plots.letters import Pen
 from interplay.report.reading import Reading
@@ -158,10 +158,7 @@ def frame(
     MissingExtra
         if matplotlib is not installed
     """
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plots") from error
+    pyplot = required("matplotlib.pyplot", "plots")
     _check_width(width)
     if ax is not None and not (hasattr(ax, "barh") and hasattr(ax, "figure")):
         raise BadInput(f"ax must be matplotlib Axes, or None; got {type(ax).__name__}")

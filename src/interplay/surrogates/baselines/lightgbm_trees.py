@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import MissingExtra
+from interplay.errors import required
 from interplay.packing import PackedArray
 from interplay.surrogates.baselines.forest import Forest
 from interplay.value_function import BoolArray, FloatArray
@@ -30,10 +30,7 @@ class LightGbm:
 
     def check_installed(self) -> None:
         """Raise :class:`MissingExtra` where LightGBM is not there."""
-        try:
-            import lightgbm  # noqa: F401
-        except ImportError:
-            raise MissingExtra("lightgbm", "lightgbm") from None
+        required("lightgbm", "lightgbm")
 
     def fit(
         self,
@@ -42,9 +39,7 @@ class LightGbm:
         weights: FloatArray,
         rng: np.random.Generator,
     ) -> Sequence[LightGbmProxy]:
-        self.check_installed()
-        import lightgbm
-
+        lightgbm = required("lightgbm", "lightgbm")
         options: dict[str, Any] = {
             "objective": "regression",
             "max_depth": self.depth,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.errors import BackendError, BadInput, MissingExtra, check_whole, unknown
+from interplay.errors import BackendError, BadInput, check_whole, required, unknown
 from interplay.fingerprint import fingerprint
 from interplay.lenses.training_data.dataset import Dataset
 from interplay.lenses.training_data.engines.engine import IntArray, Retrainer, Scale, Trainer
@@ -134,10 +134,7 @@ class TorchMany(Trainer):
         at_once: int | None = None,
         way: Way = "auto",
     ) -> None:
-        try:
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise MissingExtra("torch", "hf") from error
+        required("torch", "hf")
         if not callable(network) and network not in NAMES:
             raise unknown("network", network, NAMES)
         if optimizer not in RATES:
