@@ -12,9 +12,10 @@ import pytest
 import interplay as ip
 from interplay.errors import BadInput
 from interplay.lenses.remake import value_function_of
-from interplay.lenses.training_data import files
+from interplay.lenses.training_data.dataset import Dataset
 from interplay.lenses.training_data.engines.words import OnWords
-from interplay.lenses.training_data.files import read_rows, training_files
+from interplay.lenses.training_data.files import training_files
+from interplay.lenses.training_data.rows import read_rows
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(60, 4)).round(3)
@@ -245,7 +246,7 @@ def test_texts_are_given_to_a_trainer_as_words(tmp_path: Path) -> None:
     numbers = training_files(examples=10)
     with pytest.raises(BadInput, match="takes texts, and the inputs are numbers"):
         OnWords("ridge").bind(numbers.data, numbers.tests)
-    data = files.Dataset.of((["!", "?"], ["a", "b"]))
+    data = Dataset.of((["!", "?"], ["a", "b"]))
     with pytest.raises(BadInput, match="the texts have no words"):
         OnWords("ridge").bind(data, data)
 
