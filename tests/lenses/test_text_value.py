@@ -101,6 +101,8 @@ def test_attributes(bert: Path) -> None:
         "arguments": {},
     }
     json.dumps(value.subject)
+    told = "<TextValueFunction of 4 features (Not, bad,, at, all.): margin:Positive|negative>"
+    assert repr(value) == told
     assert value.masked_text(np.array([True, False, True, False])) == "  Not [MASK]  at [MASK] "
 
 
@@ -273,6 +275,7 @@ def test_length_is_checked_again_at_every_call(
         ({"target": 1}, "target must be a string; got int"),
         ({"target": "logit:happy"}, "unknown label 'happy'; valid: negative, neutral, Positive"),
         ({"target": "positive"}, "unknown target 'positive'; valid: logit:LABEL, prob:LABEL"),
+        ({"units": 3}, r"units must be a name such as 'word', or stretches .*; got 3"),
         ({"units": "chapter"}, "unknown units 'chapter'; valid: word, sentence, paragraph"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1; got 2.5"),

@@ -224,3 +224,9 @@ def test_bad_input(
 ) -> None:
     with pytest.raises(ip.BadInput, match=message):
         ip.fit(masks, values, **options)
+
+
+def test_a_surrogate_says_how_far_to_trust_it() -> None:
+    masks = uniform(40, 6)
+    fitted = ip.fit(masks, masks[:, 0] * 1.0, method="lasso")
+    assert repr(fitted) == f"<Lasso of 6 features. {fitted.faithfulness.sentence}>"

@@ -30,6 +30,13 @@ class LensValueFunction(ABC):
     subject: Mapping[str, Any]
     fingerprint: str
 
+    def __repr__(self) -> str:
+        if not (hasattr(self, "features") and hasattr(self, "targets")):  # a traceback shows it while it is being made
+            return f"<{type(self).__name__}>"
+        names = ", ".join(self.features[:4]) + (", ..." if len(self.features) > 4 else "")
+        targets = ", ".join(self.targets[:3]) + (", ..." if len(self.targets) > 3 else "")
+        return f"<{type(self).__name__} of {len(self.features)} features ({names}): {targets}>"
+
     @abstractmethod
     def measure(self, masks: BoolArray) -> Measured:
         """Return the values of masks, bool ``(m, n)``, with their noise and their price."""

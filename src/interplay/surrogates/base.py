@@ -65,6 +65,12 @@ class Surrogate(ABC):
     rank_correlation: float = float("nan")
     out_of_fold: FloatArray
 
+    def __repr__(self) -> str:
+        if not hasattr(self, "faithfulness"):  # `interplay.fit` is not done with it
+            return f"<{type(self).__name__}, not judged yet>"
+        what = f"{type(self).__name__} of {len(self.features)} features"
+        return f"<{what}. {self.faithfulness.sentence}>"
+
     @classmethod
     @abstractmethod
     def fit_targets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -71,6 +71,11 @@ def document(
     >>> made.render(["", None])
     [('', 'Bob is not.\\nQuestion: Who is here?\\nAnswer:')]
     """
+    if not isinstance(units, Iterable):
+        raise BadInput(
+            "units must be a name such as 'word', or stretches of the text, (start, end) each; "
+            f"got {units!r}"
+        )
     kind = units if isinstance(units, str) else "span"
     coarse, _, fine = kind.partition("+")
     for one in (coarse, fine) if fine else (coarse,):
