@@ -31,7 +31,8 @@ class LensValueFunction(ABC):
     fingerprint: str
 
     def __repr__(self) -> str:
-        if not (hasattr(self, "features") and hasattr(self, "targets")):  # a traceback shows it while it is being made
+        made = hasattr(self, "features") and hasattr(self, "targets")
+        if not made:  # a traceback may show it while it is being made
             return f"<{type(self).__name__}>"
         names = ", ".join(self.features[:4]) + (", ..." if len(self.features) > 4 else "")
         targets = ", ".join(self.targets[:3]) + (", ..." if len(self.targets) > 3 else "")
