@@ -34,9 +34,8 @@ class LensValueFunction(ABC):
         made = hasattr(self, "features") and hasattr(self, "targets")
         if not made:  # a traceback may show it while it is being made
             return f"<{type(self).__name__}>"
-        names = ", ".join(self.features[:4]) + (", ..." if len(self.features) > 4 else "")
         targets = ", ".join(self.targets[:3]) + (", ..." if len(self.targets) > 3 else "")
-        return f"<{type(self).__name__} of {len(self.features)} features ({names}): {targets}>"
+        return f"<{type(self).__name__} of {len(self.features)} features: {targets}>"
 
     @abstractmethod
     def measure(self, masks: BoolArray) -> Measured:
