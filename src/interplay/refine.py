@@ -69,7 +69,7 @@ class Nested:
             )
         if len(nesting.groups) == 1 or len(nesting.groups) == len(names):
             return None
-        if budget.auto and all(getattr(budget, kind) is None for kind in KINDS):
+        if budget.auto and budget.calls is None and not budget.priced:
             budget = replace(budget, calls=default_cap(len(names)) * replicates)
         return cls(value_function, names, nesting, budget, replicates)
 

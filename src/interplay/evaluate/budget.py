@@ -65,6 +65,11 @@ class Budget:
                 parts.append(f"{limit:g}{unit}" if kind != "calls" else str(limit))
         return ",".join(parts)
 
+    @property
+    def priced(self) -> bool:
+        """Whether anything but calls is limited, so that it matters what one call costs."""
+        return any(getattr(self, kind) is not None for kind in KINDS[1:])
+
     def require(self, minimum: int, reason: str) -> None:
         """Raise :class:`BudgetExceeded` where fewer than ``minimum`` calls are allowed.
 
@@ -162,11 +167,6 @@ class Meter:
         self.tokens += tokens
         self.usd += usd
         self.seconds += seconds
-
-    @property
-    def priced(self) -> bool:
-        """Whether anything but calls is limited, so that it matters what one call costs."""
-        return any(getattr(self.budget, kind) is not None for kind in KINDS[1:])
 
     def left(self, kind: str) -> float | None:
         """Return how much of a kind the budget still allows, None where it does not limit it.

@@ -102,7 +102,9 @@ class Job:
         """``(low, high)`` of one of these evaluations, where that limits anything and is told."""
         if not len(rows):
             return {}
-        prices = told_prices(self.value_function, self.masks[rows]) if self.meter.priced else {}
+        prices = (
+            told_prices(self.value_function, self.masks[rows]) if self.meter.budget.priced else {}
+        )
         if self.tell_left():
             prices |= dict.fromkeys(KEPT, (0.0, 0.0))
         return prices
