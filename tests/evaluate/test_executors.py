@@ -95,7 +95,8 @@ class Game:
 
     def forecast(self, masks: BoolArray) -> dict[str, tuple[float, float]]:
         price = float(self.price(masks).sum())
-        return {"usd": (price, price)} if self.tells else {}
+        told = {"usd": (price, price), "tokens": (3 * price, 3 * price)}
+        return told if self.tells else {}
 
     def __call__(self, masks: BoolArray) -> Measured:
         number = np.packbits(masks, axis=1)[:, 0].astype(float)
