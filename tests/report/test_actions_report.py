@@ -35,7 +35,8 @@ from interplay.report.action_flip import AROUND, LONG, FlipAction
 from interplay.report.actions import action_of
 from interplay.report.dots import Dot, Dots
 from interplay.report.network import Cell, NetworkDrawing
-from interplay.report.reading import Piece, Reading
+from interplay.report.phrases import Piece
+from interplay.report.reading import Reading
 
 TEXT = "The acting is not bad at all, and the plot never fails."
 FEATURES = [f"part {i}" for i in range(12)]

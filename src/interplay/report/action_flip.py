@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from interplay.numbers import MINUS, elide, percent, short
 from interplay.report.action import Action
 from interplay.report.dots import Dot, Dots, Mark
+from interplay.report.phrases import Piece
 from interplay.value_function import bare
-
-if TYPE_CHECKING:
-    from interplay.report.reading import Piece
 
 LONG = 1500
 """Characters of a text that is shown whole; of a longer one what is around its removed units."""

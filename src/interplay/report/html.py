@@ -14,7 +14,8 @@ from interplay.numbers import percent
 from interplay.report import pages
 from interplay.report.axis import Axis
 from interplay.report.page_data import answers, page_data
-from interplay.report.reading import LEVELS, Reading, Row
+from interplay.report.phrases import Row
+from interplay.report.reading import LEVELS, Reading
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -17,6 +17,7 @@ from interplay.report.actions import actions_of
 from interplay.report.drawing import Drawing, drawing
 from interplay.report.examples import ExamplesDrawing, examples_drawing
 from interplay.report.network import NetworkDrawing, network_drawing
+from interplay.report.phrases import Part, Piece, Row, cut, in_order
 from interplay.spectrum import Spectrum
 from interplay.surrogates.draws import Draws
 from interplay.value_function import bare
@@ -24,64 +25,6 @@ from interplay.value_function import bare
 FORMAT = "interplay.run"
 LEVELS = 6
 """Shades on either side of nothing."""
-_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of the text: a unit that was ablated, or (``feature`` None) what stands between."""
-
-    text: str
-    feature: int | None
-
-
-@dataclass(frozen=True)
-class Part:
-    """One feature as it stands in a phrase: what goes before it, its name, which of its like."""
-
-    feature: int
-    gap: str
-    name: str
-    occurrence: int
-    """1, 2, ... where several features have this name; 0 where it is the only one."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One interaction, ready to be shown."""
-
-    features: tuple[int, ...]
-    parts: tuple[Part, ...]
-    value: float
-    low: float | None
-    high: float | None
-    share: float
-    signed: str
-    interval: str
-
-    @property
-    def order(self) -> int:
-        return len(self.features)
-
-    @property
-    def half(self) -> float | None:
-        """Half the width of the interval; None where there is none."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
-    @property
-    def words(self) -> str:
-        """The phrase as plain text; long names keep their two ends."""
-        return "".join(part.gap + elide(part.name, 60) for part in self.parts)
-
-    @property
-    def numbered(self) -> str:
-        """The same, with a small number at names that several features have: ``not₂ … bad``."""
-        return "".join(
-            part.gap
-            + elide(part.name, 60)
-            + (str(part.occurrence).translate(_LOWERED) if part.occurrence else "")
-            for part in self.parts
-        )
 
 
 @dataclass(frozen=True)
@@ -163,7 +106,7 @@ class Reading:
         text, spans = self.subject.get("text"), self.subject.get("spans")
         if not isinstance(text, str) or spans is None or len(spans) != len(self.features):
             return "callable"
-        return "text" if _in_order(spans, len(text)) else "callable"
+        return "text" if in_order(spans, len(text)) else "callable"
 
     @cached_property
     def drawing(self) -> Drawing | None:
@@ -174,7 +117,7 @@ class Reading:
         if found is None:
             return None
         caption, spans = str(self.subject.get("caption")), self.subject.get("spans") or []
-        return found if _in_order(spans, len(caption)) else None
+        return found if in_order(spans, len(caption)) else None
 
     @cached_property
     def network(self) -> NetworkDrawing | None:
@@ -230,7 +173,7 @@ class Reading:
     @cached_property
     def pieces(self) -> list[Piece]:
         """The text, cut at its units: the pieces joined are the text, character for character."""
-        return _cut(str(self.subject["text"]), self.subject["spans"], 0)
+        return cut(str(self.subject["text"]), self.subject["spans"], 0)
 
     @cached_property
     def words(self) -> list[Piece]:
@@ -238,7 +181,7 @@ class Reading:
         spans = self.subject.get("spans") or []
         if self.drawing is None or not spans:
             return []
-        return _cut(str(self.subject["caption"]), spans, len(self.drawing.shapes))
+        return cut(str(self.subject["caption"]), spans, len(self.drawing.shapes))
 
     # ---- how far to trust it, and what it cost
 
@@ -556,26 +499,3 @@ class Reading:
             ("versions", ", ".join(f"{k} {v}" for k, v in self.summary["versions"].items())),
         ]
         return [(name, str(value)) for name, value in rows if value not in (None, "")]
-
-
-def _cut(text: str, spans: Sequence[Sequence[int]], first: int) -> list[Piece]:
-    """A text cut at the spans of its features, which are numbered from ``first`` on."""
-    pieces: list[Piece] = []
-    done = 0
-    for feature, (start, end) in enumerate(spans, first):
-        if start > done:
-            pieces.append(Piece(text[done:start], None))
-        pieces.append(Piece(text[start:end], feature))
-        done = end
-    if done < len(text):
-        pieces.append(Piece(text[done:], None))
-    return pieces
-
-
-def _in_order(spans: Sequence[Sequence[int]], length: int) -> bool:
-    done = 0
-    for span in spans:
-        if len(span) != 2 or not done <= span[0] <= span[1] <= length:
-            return False
-        done = span[1]
-    return True

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from interplay.numbers import elide, percent
 from interplay.report import actions_terminal, examples_terminal, network_terminal
-from interplay.report.reading import Reading, Row
+from interplay.report.phrases import Row
+from interplay.report.reading import Reading
 
 if TYPE_CHECKING:
     from rich.console import Console

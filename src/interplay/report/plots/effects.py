@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from interplay.errors import BadInput
 from interplay.indices import canonical_name, resolve_order
+from interplay.report.phrases import Row
 from interplay.report.plots.style import spectrum_of
-from interplay.report.reading import Reading, Row
+from interplay.report.reading import Reading
 from interplay.value_function import FloatArray
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from interplay.errors import check_whole
+from interplay.report.phrases import Row
 from interplay.report.plots import effects
 from interplay.report.plots.style import (
     HATCH,
@@ -24,7 +25,6 @@ from interplay.report.plots.style import (
     spectrum_of,
     stroke,
 )
-from interplay.report.reading import Row
 
 NODES = 24
 """Features on the ring at most: as many as have room for their names."""

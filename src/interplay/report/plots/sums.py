@@ -18,6 +18,7 @@ from interplay.indices import canonical_name, weight
 from interplay.intervals import Z_90
 from interplay.numbers import Scale, count
 from interplay.packing import term_tuples
+from interplay.report.phrases import Row
 from interplay.report.plots import effects
 from interplay.report.plots.style import (
     INK,
@@ -35,7 +36,7 @@ from interplay.report.plots.style import (
     spectrum_of,
     whisker,
 )
-from interplay.report.reading import Reading, Row
+from interplay.report.reading import Reading
 from interplay.spectrum import Spectrum
 
 EFFICIENT = ("SV", "k-SII", "STII", "FSII", "Moebius")

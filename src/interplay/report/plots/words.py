@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interplay.errors import BadInput, check_whole
+from interplay.report.phrases import Piece
 from interplay.report.plots import effects
 from interplay.report.plots.letters import Pen
 from interplay.report.plots.style import WIDTH, Frame, axis_words, frame, key, read, shade, shades
-from interplay.report.reading import Piece
 
 LEADING = 1.75
 """From one line to the next, in sizes of the letters."""
