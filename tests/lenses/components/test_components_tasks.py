@@ -44,6 +44,8 @@ def test_the_value_is_of_train_prompts_and_on_test_of_the_others() -> None:
     test = value.on("test")
     assert test.fingerprint != value.fingerprint
     assert test.on("train").fingerprint == value.fingerprint
+    assert test.subject["name"].startswith("heads of ")
+    assert test.subject["name"].endswith(", classification (test)")
     for one, own in ((value, task.train), (test, task.test)):
         scores = one.scores(MASKS)
         assert scores.shape == (4, len(own), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,11 @@ class ComponentValueFunction(LensValueFunction):
         }
         self.fingerprint = identity_fingerprint(identity)
         heads = list(anatomy.heads) if anatomy else []
+        questions_told = task.kind.replace("_", " ")
+        noun = "head" if {part.kind for part in parts} == {"head"} else "part"
         self.subject: dict[str, Any] = {
             "kind": "components",
+            "name": f"{noun}s of {PurePath(network.name).name}, {questions_told} ({split})",
             "model": network.name,
             "task": task.kind,
             "parts": [[part.kind, part.layer, part.index] for part in parts],
@@ -110,7 +114,7 @@ class ComponentValueFunction(LensValueFunction):
             "prompts": len(self.prompts),
             "test_prompts": len(task.prompts("test")),
             "prompts_per_mask": prompts_per_mask,
-            "units": "head" if {part.kind for part in parts} == {"head"} else "part",
+            "units": noun,
             "target": self.target_told,
         }
         if arguments is not None:
