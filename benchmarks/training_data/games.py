@@ -14,6 +14,7 @@ import numpy as np
 import interplay as ip
 from benchmarks.engine.data import game_values, masks_of
 from benchmarks.ground.row import Row
+from benchmarks.shapley_peers import shapley_values
 from benchmarks.table import assets, markdown
 from interplay.masks import uniform
 from interplay.metrics import r_squared
@@ -49,7 +50,7 @@ def measured(name: str, seeds: Sequence[int]) -> dict[str, Any]:
     n = len(values).bit_length() - 1
     every = masks_of(range(1 << n), n)
     calls = SHARES[n]
-    truth = shapley(Spectrum.from_values(values, n))
+    truth = shapley_values(Spectrum.from_values(values, n))
     scores: dict[str, list[float]] = {}
     for seed in seeds:
         ends = masks_of([(1 << n) - 1, 0], n)
@@ -63,7 +64,7 @@ def measured(name: str, seeds: Sequence[int]) -> dict[str, Any]:
             if method == "auto":
                 scores.setdefault("own R²", []).append(own.value)
                 scores.setdefault("inside", []).append(float(own.low <= r2 <= own.high))
-            error = _error(shapley(fitted.spectrum(None)), truth)
+            error = _error(shapley_values(fitted.spectrum(None)), truth)
             scores.setdefault(f"Shapley {method}", []).append(error)
         scores.setdefault(f"Shapley {RIVALS[0]}", []).append(
             _error(monte_carlo(values, n, calls, seed), truth)
@@ -74,12 +75,6 @@ def measured(name: str, seeds: Sequence[int]) -> dict[str, Any]:
     return {"name": name, "n": n, "calls": calls} | {
         key: float(np.mean(held)) for key, held in scores.items()
     }
-
-
-def shapley(spectrum: Spectrum) -> FloatArray:
-    """Return the Shapley values of all features."""
-    table = spectrum.interactions("SV")
-    return np.array([table.get((i,), 0.0) for i in range(spectrum.n)])
 
 
 def monte_carlo(values: FloatArray, n: int, calls: int, seed: int) -> FloatArray:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.components.sorting import sorter
 from networks import logits, network, prompts, without
 
 import interplay as ip
@@ -241,30 +242,31 @@ def test_mmlu_files_are_read(assets: Path) -> None:
 
 def test_a_sorting_network_that_is_no_hugging_face_model(assets: Path) -> None:
     """A plain module with sites named by hand: all of a layer's heads, and neurons of an MLP."""
-    sorter = sorting_network(assets / "models" / "gpt_nano_sort")
+    import copy
+
+    import torch
+
+    torch.set_num_threads(1)
+    made = sorter(assets / "models" / "gpt_nano_sort")
     inputs = [[2, 0, 1, 1, 0, 2], [0, 0, 2, 1, 2, 1], [1, 2, 0, 0, 0, 1], [2, 2, 2, 0, 1, 0]]
     task = Task.callable(inputs, lambda out, which: out[:, -1, 0] - out[:, -1, 2])
-    named = ip.components(sorter, task=task, projection="h.{layer}.attn.c_proj", heads=3)
+    named = ip.components(made, task=task, projection="h.{layer}.attn.c_proj", heads=3)
     assert len(named.features) == 9
     masks = RNG.random((6, 9)) < 0.5
-    found = ip.components(sorter, task=task, heads=3)  # attn.c_proj is a known name
+    found = ip.components(made, task=task, heads=3)  # attn.c_proj is a known name
     np.testing.assert_allclose(found(masks), named(masks), atol=1e-6)
     from interplay.lenses.components import Site
 
     sites = [Site(f"h.{i}.attn.c_proj", columns=(16 * j, 16 * j + 16), name=f"{i}/{j}")
              for i in range(3) for j in range(3)]  # fmt: skip
-    by_hand = ip.components(sorter, task=task, parts=sites)
+    by_hand = ip.components(made, task=task, parts=sites)
     np.testing.assert_allclose(by_hand(masks), named(masks), atol=1e-5)
     assert by_hand.features[0] == "0/0"
     neurons = [Site("h.0.mlp.c_proj", columns=(i, i + 1)) for i in range(5)]
-    value = ip.components(sorter, task=task, parts=neurons)
+    value = ip.components(made, task=task, parts=neurons)
     assert value.features[4] == "h.0.mlp.c_proj[4:5]"
     kept = np.array([[True, False, True, True, False]])
-    import copy
-
-    import torch
-
-    cut = copy.deepcopy(sorter)
+    cut = copy.deepcopy(made)
     with torch.no_grad():
         cut.h[0].mlp.c_proj.weight[:, [1, 4]] = 0
         expected = [
@@ -322,58 +324,3 @@ def test_directions_are_taken_out(assets: Path) -> None:
     np.testing.assert_allclose(value(mask), expected("latents"), atol=1e-5)
     np.testing.assert_allclose(projected(mask), expected("projections"), atol=1e-5)
     assert value.parts[0].layer == 1
-
-
-def sorting_network(folder: Path) -> object:
-    """minGPT's network as its layer list says, from its own weights."""
-    import torch
-    from safetensors.torch import load_file
-    from torch import nn
-
-    class Attention(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.c_attn, self.c_proj = nn.Linear(48, 144), nn.Linear(48, 48)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            b, t, _ = x.shape
-            q, k, v = (p.view(b, t, 3, 16).transpose(1, 2) for p in self.c_attn(x).split(48, 2))
-            y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-            return self.c_proj(y.transpose(1, 2).reshape(b, t, 48))
-
-    class MLP(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.c_fc, self.c_proj = nn.Linear(48, 192), nn.Linear(192, 48)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.c_proj(nn.functional.gelu(self.c_fc(x), approximate="tanh"))
-
-    class Block(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.ln_1, self.ln_2 = nn.LayerNorm(48), nn.LayerNorm(48)
-            self.attn, self.mlp = Attention(), MLP()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            x = x + self.attn(self.ln_1(x))
-            return x + self.mlp(self.ln_2(x))
-
-    class Sorter(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.wte, self.wpe = nn.Embedding(3, 48), nn.Embedding(11, 48)
-            self.h = nn.ModuleList([Block() for _ in range(3)])
-            self.ln_f, self.lm_head = nn.LayerNorm(48), nn.Linear(48, 3, bias=False)
-
-        def forward(self, idx: torch.Tensor) -> tuple[torch.Tensor, None]:
-            x = self.wte(idx) + self.wpe(torch.arange(idx.shape[1]))
-            for block in self.h:
-                x = block(x)
-            return self.lm_head(self.ln_f(x)), None
-
-    torch.set_num_threads(1)
-    made = Sorter()
-    weights = load_file(str(folder / "model.safetensors"))
-    made.load_state_dict({name.removeprefix("transformer."): w for name, w in weights.items()})
-    return made.eval()
