@@ -29,7 +29,8 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 app = App(
     name="interplay",
-    help="Find the combinations of words that drive a model's behaviour, by ablation.",
+    help="Find the combinations of features that drive a model's behaviour, by ablation: of words, "
+    "image patches, columns, heads of a network, training examples.",
     version=__version__,
     help_format="plaintext",
     help_formatter=Flowing(),

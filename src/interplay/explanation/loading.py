@@ -16,10 +16,26 @@ from interplay.explanation.run_file import Arrays, checked, read_arrays, read_js
 def load(path: str | Path) -> Explanation:
     """Read a run that :meth:`Explanation.save` wrote, now or in an older version.
 
+    Parameters
+    ----------
+    path
+        the ``.json`` file: spectrum, evidence and report need nothing else. ``surrogate`` and
+        ``evaluations`` are in the ``.npz`` of the same name beside it.
+
     Raises
     ------
     BadInput
         the file is missing, is not a run, is damaged, or was written by a newer version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from interplay import explain
+    >>> run = explain(lambda masks: 2.0 * masks[:, 0], ["not", "bad"], store=None)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = load(run.save(f"{folder}/run.json"))
+    >>> again.top(1)[0].names
+    ('not',)
     """
     path = Path(path)
     return restored(read_json(path), str(path), path.with_suffix(".npz"))
