@@ -22,6 +22,7 @@ TYPE = re.compile(r"^(\s*:(?:type|vartype|rtype)[^:]*: |\s+:type: )([^`*\n]+)$")
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-docstring", sentences_are_whole, priority=100)  # before napoleon
     app.connect("autodoc-process-docstring", types_are_words, priority=900)  # after napoleon
     app.connect("autodoc-process-signature", results_are_not_made)
     # ``Stop | None``: within other types Sphinx prints the object that stands for an alias
@@ -65,6 +66,14 @@ def found(dotted: str) -> Any:
                 return None
         thing = getattr(thing, part, None)
     return thing
+
+
+def sentences_are_whole(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
+) -> None:
+    """Of a property Napoleon takes what stands before a colon in the first line for its type."""
+    if what in ("property", "attribute", "data"):
+        lines.insert(0, "")
 
 
 def types_are_words(
