@@ -71,7 +71,7 @@ class Result:
 
         from interplay.report import actions_terminal
         from interplay.report.actions import action_of
-        from interplay.report.terminal import VERDICTS
+        from interplay.report.terminal_style import VERDICTS
 
         console = Console(highlight=False)
         if trust is not None:

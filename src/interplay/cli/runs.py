@@ -224,7 +224,7 @@ def merge(other: Path, /, *, store: Path = Path("runs.db")) -> None:
 def _lines(function: Function) -> list[str]:
     """Two lines of at most 80 columns: what it is; what was done, and when."""
     from interplay.numbers import count, duration, elide
-    from interplay.report.terminal import printable
+    from interplay.report.terminal_style import printable
 
     name = printable(function.fingerprint[:12])
     shape = [f"n = {function.n}"] + ([f"q = {function.q}"] if function.q > 1 else [])

@@ -10,6 +10,7 @@ from interplay.report.action import Action, Unread
 from interplay.report.action_choices import Contest, PruneAction, SelectAction
 from interplay.report.action_flip import FlipAction
 from interplay.report.actions import CounterfactualsAction
+from interplay.report.terminal_style import new_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,10 +83,9 @@ def show(action: Action, console: Console) -> None:
 
 def comparison(contest: Contest, *, train: str = "train", test: str = "test") -> Table:
     """Return a table of what each method chose: its values, and how far the first is from it."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column("method", no_wrap=True)
     for name in (train, f"{test} (90 %)", "chosen less this (90 %)"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -98,7 +98,7 @@ def comparison(contest: Contest, *, train: str = "train", test: str = "test") ->
                 _between(one["value"], one, signed=True) + (" *" if one["clear"] else "  ")
             )
         table.add_row(
-            *(Text(_plain(cell)) for cell in cells), style="bold" if one is None else None
+            *(Text(printable(cell)) for cell in cells), style="bold" if one is None else None
         )
     return table
 
@@ -162,15 +162,14 @@ def _dropped(action: SelectAction) -> list[tuple[str, list[str]]]:
 
 
 def _table(console: Console, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     for k, name in enumerate(header):
         justify: Any = "left" if k in (0, 3) else "right"
         table.add_column(Text(elide(name, 30)), overflow="fold", justify=justify)
     for row in rows:
-        table.add_row(*(Text(_plain(elide(cell, 60))) for cell in row))
+        table.add_row(*(Text(printable(elide(cell, 60))) for cell in row))
     console.print(table)
 
 
@@ -194,10 +193,4 @@ def _each(console: Console, sentences: Iterable[str]) -> None:
 def _say(console: Console, text: str, style: str = "") -> None:
     from rich.text import Text
 
-    console.print(Text(_plain(text), style))
-
-
-def _plain(text: str) -> str:
-    from interplay.report.terminal import printable
-
-    return printable(text)
+    console.print(Text(printable(text), style))

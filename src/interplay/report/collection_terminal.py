@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interplay.numbers import elide
 from interplay.report.collection import Line, Overview, Table
-from interplay.report.terminal import LOWERS, RAISES, VERDICTS, printable
+from interplay.report.terminal_style import LOWERS, RAISES, VERDICTS, new_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,10 +83,9 @@ def _common(table: Table, console: Console, top: int) -> None:
 
 
 def _grid(lines: Sequence[Line], noun: str) -> Grid:
-    from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    grid = new_table()
     grid.add_column(f"{noun}s", overflow="fold", ratio=1)
     for name in ("mean", "90 % interval", "inputs", "q"):
         grid.add_column(name, justify="right", no_wrap=True)
@@ -105,7 +104,6 @@ def _grid(lines: Sequence[Line], noun: str) -> Grid:
 
 
 def _inputs(overview: Overview, console: Console) -> None:
-    from rich.table import Table as Grid
     from rich.text import Text
 
     order = list(VERDICTS)
@@ -116,7 +114,7 @@ def _inputs(overview: Overview, console: Console) -> None:
     console.print(Text("The inputs", "bold"))
     figures = [("" if e.full is None else overview.scale.plain(e.full)) for e, _ in listed]
     room = console.width - 6 - 4 - max(map(len, ["score", *figures]))
-    grid = Grid(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    grid = new_table()
     grid.add_column("input", overflow="ellipsis", no_wrap=True, width=room * 3 // 5)
     grid.add_column("R²", justify="right", no_wrap=True)
     grid.add_column("score", justify="right", no_wrap=True)

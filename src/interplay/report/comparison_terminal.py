@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from interplay.numbers import elide
 from interplay.report.comparison_reading import Beside, Line, Only, Overview, Target
-from interplay.report.terminal import LOWERS, RAISES, VERDICTS, printable
+from interplay.report.terminal_style import LOWERS, RAISES, VERDICTS, new_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,9 +75,7 @@ def show(content: Mapping[str, Any], console: Console, *, top: int = 10) -> None
 
 
 def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column(columns[0], overflow="fold", ratio=1)
     for name in columns[1:]:
         table.add_column(printable(name), justify="right", no_wrap=True)

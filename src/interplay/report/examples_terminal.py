@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from interplay.numbers import elide, percent
 from interplay.report.examples import ExamplesDrawing, ListedPair
+from interplay.report.terminal_style import LOWERS, RAISES, new_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from interplay.report.reading import Reading
 
-RAISES, LOWERS = "dark_orange3", "dodger_blue1"
 SHOWN = 5
 """Pairs of a kind that are listed."""
 
@@ -22,8 +22,6 @@ SHOWN = 5
 def show(run: Reading, examples: ExamplesDrawing, console: Console) -> None:
     """Print the strongest redundant and synergistic pairs, with what retraining said of them."""
     from rich.text import Text
-
-    from interplay.report.terminal import printable
 
     for kind in examples.kinds:
         heading = f"{kind.heading} ({kind.name} pairs)"
@@ -55,12 +53,9 @@ def show(run: Reading, examples: ExamplesDrawing, console: Console) -> None:
 
 
 def _table(run: Reading, pairs: Sequence[ListedPair], measured: bool) -> Table:
-    from rich.table import Table
     from rich.text import Text
 
-    from interplay.report.terminal import printable
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column(f"{run.noun}s", overflow="fold", ratio=1)
     table.add_column("effect", justify="right", no_wrap=True)
     intervals = any(one.interval(run.scale) for one in pairs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from interplay.lenses.components.energy import Pair
 from interplay.numbers import percent
 from interplay.report.network import NetworkDrawing
+from interplay.report.terminal_style import LOWERS, RAISES, new_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from interplay.report.reading import Reading
 
-RAISES, LOWERS = "dark_orange3", "dodger_blue1"
 SHOWN = 3
 """Pairs of a kind that a line lists."""
 TABLE = 8
@@ -72,10 +72,9 @@ def _grid(run: Reading, network: NetworkDrawing, width: int) -> list[Text]:
 
 
 def _energies(network: NetworkDrawing, console: Console) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column("layers", no_wrap=True)
     for name in ("alone", "within", "across"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -96,7 +95,6 @@ def _energies(network: NetworkDrawing, console: Console) -> None:
 
 def _between(network: NetworkDrawing, console: Console) -> None:
     """Where interactions are: pairs of layers, in percent of the whole variation."""
-    from rich.table import Table
     from rich.text import Text
 
     count = len(network.layers)
@@ -104,7 +102,7 @@ def _between(network: NetworkDrawing, console: Console) -> None:
     if not 1 < count <= TABLE or not found.any():
         return
     console.print(Text("Interactions by pairs of layers", "bold"))
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column("")
     for row in range(count):
         table.add_column(network.layer(row), justify="right", no_wrap=True)

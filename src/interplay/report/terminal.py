@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +9,12 @@ from interplay.numbers import elide, percent
 from interplay.report import actions_terminal, examples_terminal, network_terminal
 from interplay.report.phrases import Row
 from interplay.report.reading import Reading
+from interplay.report.terminal_style import LOWERS, RAISES, VERDICTS, new_table, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-VERDICTS = {
-    "trust": ("✓", "bold green"),
-    "trust in part": ("◐", "bold yellow"),
-    "do not trust": ("✕", "bold red"),
-}
-RAISES, LOWERS = "dark_orange3", "dodger_blue1"
-"""Orange and blue, as in the HTML report: these two look different to every kind of eye."""
 
 GROUNDS = {1: {4: 222, 5: 215, 6: 208}, -1: {4: 153, 5: 111, 6: 69}}
 """Grounds for the strong effects, out of the 256 colours that terminals share; black is read on
@@ -95,10 +87,9 @@ def show(summary: Mapping[str, Any], console: Console, *, top: int = 10) -> None
 
 def targets(readings: Sequence[Reading]) -> Table:
     """Return a table of the targets of one run: how far to trust each, and its strongest term."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column("target", overflow="fold", ratio=2)
     table.add_column("R²", justify="right", no_wrap=True)
     table.add_column("trust", no_wrap=True)
@@ -117,10 +108,9 @@ def targets(readings: Sequence[Reading]) -> Table:
 
 def interactions(run: Reading, rows: Sequence[Row]) -> Table:
     """Return a table of interactions: the words, effect, interval, order, share."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = new_table()
     table.add_column(f"{run.noun}s", overflow="fold", ratio=1)
     table.add_column("effect", justify="right", no_wrap=True)
     if any(row.interval for row in rows):
@@ -152,15 +142,6 @@ def coloured(run: Reading) -> Text:
         text.append(printable(piece.text), style or None)
     text.rstrip()
     return text
-
-
-def printable(text: str) -> str:
-    """Return ``text`` without the control characters by which it could steer a terminal.
-
-    >>> printable("one\\x1b[2J two")
-    'one�[2J two'
-    """
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def _strongest(run: Reading, console: Console) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from interplay.errors import InterplayError
 from interplay.evaluate import Function, Store
 from interplay.explanation.run_file import checked, read_json
-from interplay.report.terminal import printable
+from interplay.report.terminal_style import printable
 from interplay.value_function import text_of
 from interplay.view.told import cost_of, finite, moment, shown, whole
 

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 from interplay.numbers import duration, elide
-from interplay.report.terminal import printable
+from interplay.report.terminal_style import printable
 
 
 def finite(number: object) -> float | None:
