@@ -19,6 +19,9 @@ from sphinx.util.inspect import TypeAliasForwardRef
 
 TYPE = re.compile(r"^(\s*:(?:type|vartype|rtype)[^:]*: |\s+:type: )([^`*\n]+)$")
 
+COLON = "\ue000"
+"""Stands for a colon that Napoleon must not see."""
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", resolve)
@@ -72,14 +75,14 @@ def sentences_are_whole(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
     """Of a property Napoleon takes what stands before a colon in the first line for its type."""
-    if what in ("property", "attribute", "data"):
-        lines.insert(0, "")
+    if what in ("property", "attribute", "data") and lines:
+        lines[0] = lines[0].replace(": ", f"{COLON} ")
 
 
 def types_are_words(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
-    lines[:] = [TYPE.sub(r"\1*\2*", line) for line in lines]
+    lines[:] = [TYPE.sub(r"\1*\2*", line).replace(COLON, ":") for line in lines]
 
 
 def results_are_not_made(

@@ -40,3 +40,13 @@ def test_types_are_words_and_code_stays_code():
     lines = [":type x: sequence of str", ":type y: ``(m,)``", ":param x: kept"]
     public_names.types_are_words(None, "function", "f", None, None, lines)
     assert lines == [":type x: *sequence of str*", ":type y: ``(m,)``", ":param x: kept"]
+
+
+def test_the_first_sentence_of_a_property_is_whole():
+    napoleon = pytest.importorskip("sphinx.ext.napoleon")
+    lines = ["Variance over uniform masks: the sum of squares."]
+    public_names.sentences_are_whole(None, "property", "f", None, None, lines)
+    made = napoleon.NumpyDocstring(lines, what="property", name="f", obj=ip).lines()
+    public_names.types_are_words(None, "property", "f", None, None, made)
+    assert made[0] == "Variance over uniform masks: the sum of squares."
+    assert not any(":type:" in line for line in made)
