@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.fingerprint import identity_fingerprint
-from interplay.value_function import BoolArray, Measured, check_masks, subject_of
-
-Span = tuple[int, int]
+from interplay.value_function import BoolArray, Measured, Span, check_masks, subject_of
 
 _FORWARDED: Final = ("targets", "batch_size", "noisy", "allow")
 _OF_MASKS: Final = ("measure", "forecast", "masked_text")

@@ -14,6 +14,9 @@ from interplay.errors import BadInput
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
+Span = tuple[int, int]
+"""Where something stands in a text, in characters: from the first one on, before the second."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:

@@ -17,8 +17,9 @@ from test_html import HOSTILE, Page
 
 import interplay as ip
 from interplay.lenses.training_data import Dataset
+from interplay.lenses.training_data.dataset import IntArray
 from interplay.lenses.training_data.engines import Trainer
-from interplay.lenses.training_data.engines.engine import IntArray, Retrainer
+from interplay.lenses.training_data.engines.engine import Retrainer
 from interplay.lenses.training_data.subject import CHARACTERS, subject_of
 from interplay.lenses.training_data.together import together
 from interplay.report import html, terminal

@@ -22,11 +22,10 @@ from interplay.evaluate import parse_budget
 from interplay.explain_many import explain_many
 from interplay.explanation import Explanation
 from interplay.json_text import json_lines
+from interplay.value_function import Span
 
 if TYPE_CHECKING:
     from interplay.lenses.text import ResponseValueFunction, TextValueFunction
-
-Span = tuple[int, int]
 
 OF_PROMPTS = ("question", "response")
 """Fields of a line that are no part of the text."""

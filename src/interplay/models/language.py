@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from interplay.value_function import FloatArray
-
-Span = tuple[int, int]
+from interplay.value_function import FloatArray, Span
 
 
 @dataclass(frozen=True)

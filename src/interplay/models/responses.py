@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from interplay.errors import BadInput
-from interplay.models.language import Response, Span
+from interplay.models.language import Response
+from interplay.value_function import Span
 
 # What a response is tokenised after where its first token would merge with the prompt's last.
 STAND_INS = ("\n", ".", "0", "a", "。")

@@ -15,8 +15,9 @@ import pytest
 import interplay as ip
 from interplay.errors import BadInput
 from interplay.lenses.training_data import Dataset
+from interplay.lenses.training_data.dataset import IntArray
 from interplay.lenses.training_data.engines import Trainer, trainer_of
-from interplay.lenses.training_data.engines.engine import IntArray, Retrainer
+from interplay.lenses.training_data.engines.engine import Retrainer
 from interplay.lenses.training_data.scores import LEAST, measured
 from interplay.value_function import BoolArray, FloatArray
 

@@ -11,8 +11,7 @@ from interplay.errors import BadInput, unknown
 from interplay.lenses.text.document import Document, Message
 from interplay.lenses.text.fields import Fields
 from interplay.lenses.text.units import SPLITTERS, Units, check_units
-
-Span = tuple[int, int]
+from interplay.value_function import Span
 
 TEMPLATE = "{text}\nQuestion: {question}\nAnswer:"
 """How a text and a question become one prompt, where nothing else is said."""

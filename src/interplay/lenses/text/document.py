@@ -10,8 +10,7 @@ from typing import Any
 from interplay.groups import Nesting
 from interplay.lenses.text.fields import Fields
 from interplay.lenses.text.units import Units
-
-Span = tuple[int, int]
+from interplay.value_function import Span
 
 _SPACE = "\u200b\ufeff"
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
 from interplay.errors import BadInput
-
-Span = tuple[int, int]
+from interplay.value_function import Span
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r'[^\s,\]}"\[{]+')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-Span = tuple[int, int]
+from interplay.value_function import Span
 
 _BREAK = re.compile(r"\n[^\S\n]*\n\s*")
 _CORE = re.compile("[^\\s\u200b\ufeff](?:.*[^\\s\u200b\ufeff])?", re.DOTALL)

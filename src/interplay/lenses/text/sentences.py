@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-Span = tuple[int, int]
+from interplay.value_function import Span
 
 _CLOSING = "[\"'”’»›)\\]}」』】》）*_]*"
 # A blank line, or HTML line breaks, end a sentence whatever stands before them.

@@ -15,8 +15,8 @@ from interplay.errors import BadInput, unknown
 from interplay.lenses.text.paragraphs import paragraphs
 from interplay.lenses.text.sentences import sentences
 from interplay.lenses.text.words import words
+from interplay.value_function import Span
 
-Span = tuple[int, int]
 SPLITTERS: dict[str, Callable[[str], list[Span]]] = {
     "word": words,
     "sentence": sentences,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-Span = tuple[int, int]
+from interplay.value_function import Span
 
 # The zero-width space and the byte-order mark separate words as white space does.
 SPACE = "\\s\u200b\ufeff"

@@ -10,9 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from interplay.errors import BadInput, check_whole
-from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.lenses.training_data.engines import trainer_of
-from interplay.lenses.training_data.engines.engine import IntArray
 from interplay.lenses.training_data.engines.words import OnWords
 from interplay.lenses.training_data.lens import training_data
 from interplay.lenses.training_data.rows import Rows, digits, read_rows

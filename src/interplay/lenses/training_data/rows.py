@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from interplay.errors import BadInput
 from interplay.files import read_text
-from interplay.lenses.training_data.dataset import Dataset
-from interplay.lenses.training_data.engines.engine import IntArray
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.recording import read_arrays
 from interplay.recording.source import read_head
 from interplay.value_function import FloatArray

@@ -9,8 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from interplay.lenses.training_data.dataset import Dataset
-from interplay.lenses.training_data.engines.engine import IntArray
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.value_function import FloatArray
 
 DRAWN: Final = 512

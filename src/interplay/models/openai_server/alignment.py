@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interplay.errors import BackendError, BadInput
-from interplay.models.language import Span
+from interplay.value_function import Span
 
 
 def whole(piece: str) -> bool:

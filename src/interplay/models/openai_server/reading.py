@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interplay.errors import BackendError, BadInput
-from interplay.models.language import Prompt, Response, Span
+from interplay.models.language import Prompt, Response
 from interplay.models.openai_server import alignment
 from interplay.models.openai_server.payload import CHAT, echoed
 from interplay.models.openai_server.probe import Probed, same_ids
+from interplay.value_function import Span
 
 
 def text_scores(

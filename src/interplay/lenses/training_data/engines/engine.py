@@ -6,13 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interplay.errors import BadInput
-from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.value_function import BoolArray, FloatArray
 
-IntArray = NDArray[np.int64]
 Scale = Literal["logits", "probabilities", "predictions"]
 """What an engine's scores are: see :class:`Trainer`."""
 

@@ -10,13 +10,8 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
 
 from interplay.errors import BadInput, check_whole, unknown
-from interplay.lenses.training_data.dataset import Dataset
-from interplay.lenses.training_data.engines.engine import (
-    IntArray,
-    Retrainer,
-    Trainer,
-    check_positive,
-)
+from interplay.lenses.training_data.dataset import Dataset, IntArray
+from interplay.lenses.training_data.engines.engine import Retrainer, Trainer, check_positive
 from interplay.lenses.training_data.engines.least_squares import Array, Downdates, dual, pairs
 from interplay.surrogates.parallel import in_parallel, single_threaded
 from interplay.value_function import BoolArray, FloatArray

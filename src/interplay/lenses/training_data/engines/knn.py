@@ -8,8 +8,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from interplay.errors import BadInput, check_whole
-from interplay.lenses.training_data.dataset import Dataset
-from interplay.lenses.training_data.engines.engine import IntArray, Retrainer, Scale, Trainer
+from interplay.lenses.training_data.dataset import Dataset, IntArray
+from interplay.lenses.training_data.engines.engine import Retrainer, Scale, Trainer
 from interplay.value_function import BoolArray, FloatArray
 
 HELD: Final = 1 << 22

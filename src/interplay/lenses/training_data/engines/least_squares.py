@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cython_lapack
 
-IntArray = NDArray[np.int64]
+from interplay.lenses.training_data.dataset import IntArray
+
 Array = NDArray[Any]
 """float32 or float64."""
 

@@ -7,15 +7,10 @@ from typing import Any, Final
 import numpy as np
 
 from interplay.errors import BadInput
-from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.lenses.training_data.engines.answers import two_columns, with_unseen
 from interplay.lenses.training_data.engines.conjugate import Apply, conjugate_gradients
-from interplay.lenses.training_data.engines.engine import (
-    IntArray,
-    Retrainer,
-    Trainer,
-    check_positive,
-)
+from interplay.lenses.training_data.engines.engine import Retrainer, Trainer, check_positive
 from interplay.lenses.training_data.engines.least_squares import Array
 from interplay.surrogates.parallel import in_parallel, single_threaded, workers
 from interplay.value_function import BoolArray, FloatArray

@@ -9,9 +9,9 @@ import numpy as np
 
 from interplay.errors import BackendError, BadInput
 from interplay.fingerprint import fingerprint
-from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.lenses.training_data.engines.answers import two_columns
-from interplay.lenses.training_data.engines.engine import IntArray, Retrainer, Scale, Trainer
+from interplay.lenses.training_data.engines.engine import Retrainer, Scale, Trainer
 from interplay.value_function import BoolArray, FloatArray
 
 Predict = Callable[[Any], Any]

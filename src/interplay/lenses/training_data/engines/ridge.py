@@ -11,14 +11,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from interplay.errors import BadInput, unknown
-from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.lenses.training_data.engines.conjugate import Apply, conjugate_gradients
-from interplay.lenses.training_data.engines.engine import (
-    IntArray,
-    Retrainer,
-    Trainer,
-    check_positive,
-)
+from interplay.lenses.training_data.engines.engine import Retrainer, Trainer, check_positive
 from interplay.lenses.training_data.engines.least_squares import (
     Array,
     Downdates,

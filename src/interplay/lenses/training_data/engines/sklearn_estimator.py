@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from interplay.errors import BackendError, BadInput
 from interplay.fingerprint import fingerprint
-from interplay.lenses.training_data.dataset import Dataset
+from interplay.lenses.training_data.dataset import Dataset, IntArray
 from interplay.lenses.training_data.engines.answers import two_columns, with_unseen
-from interplay.lenses.training_data.engines.engine import IntArray, Retrainer, Scale, Trainer
+from interplay.lenses.training_data.engines.engine import Retrainer, Scale, Trainer
 from interplay.lenses.training_data.scores import LEAST
 from interplay.value_function import BoolArray, FloatArray
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from interplay.errors import BackendError, BadInput, check_whole, required, unknown
 from interplay.fingerprint import fingerprint
-from interplay.lenses.training_data.dataset import Dataset
-from interplay.lenses.training_data.engines.engine import IntArray, Retrainer, Scale, Trainer
+from interplay.lenses.training_data.dataset import Dataset, IntArray
+from interplay.lenses.training_data.engines.engine import Retrainer, Scale, Trainer
 from interplay.lenses.training_data.engines.many.recipe import (
     RATES,
     Optimizer,
