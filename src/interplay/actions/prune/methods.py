@@ -194,6 +194,4 @@ class Chooser:
         return np.round(values_or_none, DIGITS) * (1 if alone else -1), n
 
     def _values(self, held: Recording) -> FloatArray:
-        place = self.shown.targets.index(self.shown.target_name)
-        values: FloatArray = held.values.reshape(len(held.masks), -1)[:, place]
-        return values
+        return held.only(self.shown.targets.index(self.shown.target_name)).values

@@ -154,8 +154,7 @@ class Chooser:
         held, sign = self.shown.evaluations, self.judge.sign
         if held is None:
             return sign * self.shown.spectrum.main_effects[:, None]
-        place = self.shown.targets.index(self.shown.target_name)
-        values = held.values.reshape(len(held.masks), -1)[:, place]
+        values = held.only(self.shown.targets.index(self.shown.target_name)).values
         return sign * by_lasso(held.masks, values, self.seed)
 
     def _spectrum(self) -> Spectrum:
