@@ -172,6 +172,7 @@ def test_values_are_no_value_function() -> None:
         (lambda masks: np.where(masks[:, 0], np.nan, 0.0), r"not finite"),
         (lambda masks: np.full(len(masks), np.inf), r"not finite"),
         (lambda masks: ["a"] * len(masks), r"must be numbers"),
+        (lambda masks: masks[0] * 1.0, r"got \(10,\)\. It is given a batch of masks"),
     ],
 )
 def test_bad_values_are_named(answer: object, message: str) -> None:

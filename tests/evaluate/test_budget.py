@@ -55,6 +55,11 @@ def test_not_a_budget(budget: object) -> None:
         parse_budget(budget)  # type: ignore[arg-type]
 
 
+def test_a_budget_of_texts() -> None:
+    with pytest.raises(BadInput, match=r"calls of a Budget must be a number; got '5usd'"):
+        parse_budget(Budget("5usd"))  # type: ignore[arg-type]
+
+
 def test_two_limits_of_one_kind() -> None:
     with pytest.raises(BadInput, match="'90s,2min' limits seconds twice: keep one"):
         parse_budget("90s,2min")

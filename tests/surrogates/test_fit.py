@@ -80,6 +80,7 @@ def test_a_constant_game_is_its_constant(method: str, constant: float) -> None:
     surrogate = ip.fit(uniform(50, 8), np.full(50, constant), method=method)
     assert surrogate.spectrum().terms == {(): constant}
     assert "found no effect" in " ".join(surrogate.diagnostics())
+    assert "does the value function use its masks?" in surrogate.diagnostics()[-1]
 
 
 @pytest.mark.parametrize("method", SAMPLED)

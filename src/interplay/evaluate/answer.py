@@ -35,7 +35,12 @@ class Answer:
         """Check what was returned for m masks: an array, or :class:`Measured`."""
         if not isinstance(told, Measured):
             told = Measured(told)  # type: ignore[arg-type]
-        values = check_values(told.values, m, source=_SOURCE, finite=False).reshape(m, -1)
+        try:
+            values = check_values(told.values, m, source=_SOURCE, finite=False).reshape(m, -1)
+        except BadInput as error:
+            raise BadInput(
+                f"{error}. It is given a batch of masks, bool (m, n), and returns a value for each"
+            ) from error
         excluded = _excluded(told.excluded, m)
         values = np.where(excluded[:, None], np.nan, values)
         noise = None

@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Final
 
 from interplay.errors import BadInput, BudgetExceeded
@@ -101,6 +102,13 @@ def parse_budget(budget: str | int | float | Budget) -> Budget:
     Budget(calls=2000, tokens=None, usd=None, seconds=None, auto=True)
     """
     if isinstance(budget, Budget):
+        for kind in KINDS:
+            limit = getattr(budget, kind)
+            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Real)):
+                raise BadInput(
+                    f"{kind} of a Budget must be a number; got {limit!r}. A text such as "
+                    '"500,5usd" is a budget itself: budget="500,5usd"'
+                )
         return budget
     if not isinstance(budget, str):
         return _positive(Budget(calls=_whole(budget, budget)), budget)

@@ -143,7 +143,10 @@ class Interactions(Mapping[Term, float]):
         try:
             term = tuple(sorted(operator.index(i) for i in listed))
         except TypeError:
-            raise KeyError(f"{features!r} is not a set of feature indices") from None
+            raise KeyError(
+                f"{features!r} is not a set of feature indices, 0 to {self.n - 1}; their names are "
+                "in .features, in that order"
+            ) from None
         if len(set(term)) < len(term) or any(not 0 <= i < self.n for i in term):
             raise KeyError(f"{features!r} is not a set of features in 0 .. {self.n - 1}")
         if len(term) > self.order:

@@ -172,6 +172,16 @@ class Surrogate(ABC):
     def n(self) -> int:
         """Number of features."""
 
+    @property
+    def nothing_found(self) -> str:
+        """The diagnostic of a fit without effects."""
+        if self.faithfulness.value == 1.0:  # it predicts a constant, and is right
+            return (
+                "All values are the same, so the fit found no effect. If that is a surprise: does "
+                "the value function use its masks?"
+            )
+        return "The fit found no effect: it predicts the same value for every mask."
+
     @abstractmethod
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all that :meth:`from_arrays` needs to make this surrogate again, bit for bit."""
@@ -266,10 +276,7 @@ class SparseSurrogate(Surrogate):
         sentences = super().diagnostics()
         terms = len(self.series) - 1
         if terms <= 0 or self.series.variance == 0:
-            return [
-                *sentences,
-                "The fit found no effect: it predicts the same value for every mask.",
-            ]
+            return [*sentences, self.nothing_found]
         shares = ", ".join(
             f"order {order}: {100 * share:.0f} %" if share >= 0.005 else f"order {order}: < 1 %"
             for order, share in self.series.energy().items()

@@ -183,10 +183,7 @@ class ParityGP(Surrogate):
     def diagnostics(self) -> list[str]:
         sentences = super().diagnostics()
         if self.posterior is None:
-            return [
-                *sentences,
-                "The fit found no effect: it predicts the same value for every mask.",
-            ]
+            return [*sentences, self.nothing_found]
         kernel = self.posterior.kernel
         strength = kernel.correlations / kernel.correlations.max()
         relevant = int((strength > 0.05).sum())
