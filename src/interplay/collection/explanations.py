@@ -13,9 +13,9 @@ from interplay.errors import BadInput
 from interplay.explanation import Explanation, restored
 from interplay.files import write_whole
 from interplay.json_text import json_octets, load_json
+from interplay.report.collection import FORMAT
 from interplay.version import __version__
 
-FORMAT: Final = "interplay.runs"
 VERSION: Final = 1
 
 SAVED_ROWS: Final = 100

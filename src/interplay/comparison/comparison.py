@@ -18,9 +18,9 @@ from interplay.comparison.spread import Spread, spread
 from interplay.errors import BadInput, required, unknown
 from interplay.explanation import Explanation
 from interplay.intervals import LEVEL
+from interplay.report.comparison_reading import FORMAT
 from interplay.report.reading import Reading
 
-FORMAT: Final = "interplay.comparison"
 VERSION: Final = 1
 
 TOLD: Final = ("kind", "name", "text", "spans", "units", "mask", "model", "response", "caption")

@@ -17,10 +17,11 @@ from interplay.explanation.convergence import FRACTIONS, Fits, curve, with_conve
 from interplay.explanation.finding import Finding
 from interplay.explanation.migrations import VERSION
 from interplay.explanation.provenance import Cost, Sample, digest_of, versions
-from interplay.explanation.run_file import FORMAT, write_run
+from interplay.explanation.run_file import write_run
 from interplay.interactions import Interaction, Interactions
 from interplay.metrics import DatamodelingScore, Estimate
 from interplay.recording import Recording
+from interplay.report.reading import FORMAT
 from interplay.spectrum import Spectrum
 from interplay.surrogates.base import SHOWN_TERMS, Surrogate
 from interplay.surrogates.draws import COUNT

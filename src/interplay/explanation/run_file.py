@@ -27,11 +27,10 @@ from interplay.json_text import json_octets, load_json
 from interplay.npz import DAMAGE, npz_octets, open_arrays
 from interplay.recording import Recording, read_recording
 from interplay.recording.archive import entries_of
+from interplay.report.reading import FORMAT
 from interplay.surrogates import STORED, Surrogate
 from interplay.surrogates.base import part_of
 from interplay.version import __version__
-
-FORMAT: Final = "interplay.run"
 
 _LOST: Final = (
     "The surrogate in this run's .npz is in a form of an older interplay and was not read: the "

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from interplay.errors import InterplayError
 from interplay.evaluate import Function, Store
 from interplay.explanation.run_file import checked, read_json
+from interplay.report.collection import FORMAT as MANY
 from interplay.report.terminal_style import printable
 from interplay.value_function import text_of
 from interplay.view.told import cost_of, finite, moment, shown, whole
@@ -235,7 +236,7 @@ def _file_entry(path: Path, version: str) -> Entry:
         if re.search(rb'"format"\s*:\s*"interplay\.runs?"', head) is None:
             return entry
         content = read_json(path)
-        if isinstance(content, dict) and content.get("format") == "interplay.runs":
+        if isinstance(content, dict) and content.get("format") == MANY:
             return _many_entry(entry, content)
         return _run_entry(entry, checked(content, path.name), path)
     except OSError:
