@@ -21,9 +21,9 @@ def assign_folds(
     """Return the fold of every row, ``(m,)``: 0 .. k-1, or -1 for a row that is never tested.
 
     Equal masks share a fold, or a test row would have been seen. The full and the empty mask get
-    -1 and are trained on in every fold: no other mask of a uniform sample is like them. With
-    fewer than k other masks there are fewer folds. Where ``judged``, bool ``(m,)``, is given, so do
-    all rows that are not among those.
+    -1 and are trained on in every fold: no other mask of a uniform sample is like them. Where
+    ``judged``, bool ``(m,)``, is given, so do all rows that are not among those. With fewer than k
+    masks to test there are fewer folds.
     """
     _, group = np.unique(masks, axis=0, return_inverse=True)
     kept = masks.sum(axis=1)
