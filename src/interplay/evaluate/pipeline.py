@@ -301,7 +301,8 @@ def _untold(answer: Answer, job: Job) -> str | None:
         if amount is None and getattr(job.meter.budget, kind) is not None:
             return (
                 f"the budget limits {kind}, but the value function does not say what it costs: "
-                f"let it return Measured(values, {kind}=...), or limit calls or seconds"
+                f"limit calls or seconds, or let a function of yours return Measured(values, "
+                f"{kind}=...)" + ("; a server's prices are usd_per_million" * (kind == "usd"))
             )
     return None
 
