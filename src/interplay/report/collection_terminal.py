@@ -87,7 +87,7 @@ def _grid(lines: Sequence[Line], noun: str) -> Grid:
 
     grid = new_table()
     grid.add_column(f"{noun}s", overflow="fold", ratio=1)
-    for name in ("mean", "90 % interval", "inputs", "q"):
+    for name in ("mean", "90 % interval", "same sign", "q"):
         grid.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         colour = RAISES if line.value > 0 else LOWERS
@@ -113,11 +113,11 @@ def _inputs(overview: Overview, console: Console) -> None:
         listed = sorted(worst[:SHOWN_INPUTS], key=lambda one: one[0].place)
     console.print(Text("The inputs", "bold"))
     figures = [("" if e.full is None else overview.scale.plain(e.full)) for e, _ in listed]
-    room = console.width - 6 - 4 - max(map(len, ["score", *figures]))
+    room = console.width - 6 - 4 - max(map(len, ["value", *figures]))
     grid = new_table()
     grid.add_column("input", overflow="ellipsis", no_wrap=True, width=room * 3 // 5)
     grid.add_column("R²", justify="right", no_wrap=True)
-    grid.add_column("score", justify="right", no_wrap=True)
+    grid.add_column("value", justify="right", no_wrap=True)
     grid.add_column("strongest combination", overflow="ellipsis", no_wrap=True)
     for (entry, run), figure in zip(listed, figures, strict=True):
         icon, style = VERDICTS[entry.verdict]
