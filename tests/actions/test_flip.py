@@ -14,6 +14,7 @@ import pytest
 
 import interplay as ip
 from interplay.actions.decision import default_threshold
+from interplay.actions.flip_start import noun_of
 from interplay.actions.rates import Rate
 from interplay.demo import model_path
 from interplay.groups import Nesting
@@ -579,3 +580,10 @@ def test_smaller_sets_are_really_tried_before_they_are_called_tried() -> None:
         known = {tuple(np.flatnonzero(~row).tolist()) for row in explanation.evaluations.masks}
         for size in (1, 2):
             assert set(combinations(range(11), size)) <= asked | known
+
+
+def test_features_are_called_what_the_run_calls_them() -> None:
+    assert noun_of({"kind": "text", "units": "sentence+word"}) == "part"
+    assert noun_of({"kind": "image", "units": "patches:4x4"}) == "region"
+    assert noun_of({"kind": "components", "units": "head"}) == "head"
+    assert noun_of({"kind": "callable"}) == "feature"

@@ -100,6 +100,6 @@ def noun_of(subject: Mapping[str, Any]) -> str:
     units = subject.get("units")
     if subject.get("kind") == "image":
         return "region"
-    if subject.get("kind") != "text" or not isinstance(units, str):
+    if not isinstance(units, str):
         return "feature"
     return "part" if "+" in units else units

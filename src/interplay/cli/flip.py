@@ -49,7 +49,7 @@ def flip(
     Parameters
     ----------
     run
-        The run's .json file, of a text, an image or a row of a table.
+        The run's .json file: of a text, an image, a row of a table, a network or training data.
     target
         Which of the run's targets; by default the first.
     threshold
