@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interplay.codes import MaskCode
+from interplay.metrics import variance
 from interplay.value_function import BoolArray, FloatArray
 
 
@@ -127,8 +128,7 @@ class Sample:
 
     def variance(self, values: FloatArray) -> float:
         """Weighted variance of values ``(m,)``."""
-        squares = np.square(values - self.mean(values))
-        return float((self.weights * squares).sum() / self.weights.sum())
+        return variance(values, self.weights)
 
     def standardised(self, values: FloatArray) -> tuple[float, float, FloatArray | None]:
         """Return mean, spread, and values ``(m,)`` of mean 0 and variance 1.
