@@ -11,6 +11,7 @@ import numpy as np
 
 from interplay.errors import BadInput
 from interplay.intervals import LEVEL, TAILS, Z_90, bootstrap, of_mean
+from interplay.numbers import MINUS
 from interplay.value_function import FloatArray
 
 WIDENING = 1.1
@@ -71,7 +72,8 @@ class Estimate:
             "trust in part": "Trust this explanation in part",
             "do not trust": "Do not trust this explanation",
         }[self.verdict]
-        interval = f"R² {self.value:.2f}, 90 % interval {self.low:.2f} to {self.high:.2f}"
+        told = (f"{one:.2f}".replace("-", MINUS) for one in (self.value, self.low, self.high))
+        interval = "R² {}, 90 % interval {} to {}".format(*told)
         if self.distribution == "exact" and self.low == 1.0:
             return f"{advice}: it is exact, every mask was evaluated."
         if self.distribution == "exact":

@@ -62,10 +62,10 @@ def short(value: float, *, signed: bool = False) -> str:
     """Write a number within a sentence, with three digits or so.
 
     >>> short(-0.43612), short(1234.6), short(0.0), short(0.25, signed=True)
-    ('-0.436', '1235', '0', '+0.25')
+    ('−0.436', '1235', '0', '+0.25')
     """
-    sign = "+" if signed else ""
-    return f"{value:{sign}.0f}" if abs(value) >= 1000 else f"{value:{sign}.3g}"
+    sign = MINUS if value < 0 else "+" if signed else ""
+    return sign + (f"{abs(value):.0f}" if abs(value) >= 1000 else f"{abs(value):.3g}")
 
 
 def percent(share: float) -> str:

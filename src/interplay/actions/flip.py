@@ -129,7 +129,7 @@ def flip(
     >>> found.names, found.minimal
     (('not', 'bad'), True)
     >>> found.sentence
-    'Removing 2 of 3 features, “not” and “bad”, changes the decision: value goes from 1 to -1 (threshold 0).'
+    'Removing 2 of 3 features, “not” and “bad”, changes the decision: value goes from 1 to −1 (threshold 0).'
     """  # noqa: E501
     shown = shown_of(explanation, target)
     rule = Rule.of(

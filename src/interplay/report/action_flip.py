@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import ClassVar
 
-from interplay.numbers import MINUS, elide, percent, short
+from interplay.numbers import elide, percent, short
 from interplay.report.action import Action
 from interplay.report.dots import Dot, Dots, Mark
 from interplay.report.phrases import Piece
@@ -117,12 +117,12 @@ class FlipAction(Action):
         """The value before and after, against the threshold."""
         before, after = self.content["before"], self.content["after"]
         threshold, predicted = self.content["threshold"], self.content["predicted"]
-        rows = [Dot("before", before, written(before))]
+        rows = [Dot("before", before, short(before))]
         if after is not None:
-            told = "" if predicted is None else f"predicted {written(predicted)}"
-            dot = Dot("after", after, written(after), origin=before, aside=told)
+            told = "" if predicted is None else f"predicted {short(predicted)}"
+            dot = Dot("after", after, short(after), origin=before, aside=told)
             rows.append(replace(dot, predicted=predicted))
-        marks = () if threshold is None else (Mark(threshold, f"threshold {written(threshold)}"),)
+        marks = () if threshold is None else (Mark(threshold, f"threshold {short(threshold)}"),)
         beyond = 0 if threshold is None else -1 if before > threshold else 1
         return Dots(f"{self.target} before and after", tuple(rows), marks, beyond)
 
@@ -149,7 +149,7 @@ class FlipAction(Action):
     def alternatives(self) -> list[tuple[str, str]]:
         """Other sets that flip it, and the value with each."""
         return [
-            (" + ".join(self._name(name) for name in one["names"]), written(one["value"]))
+            (" + ".join(self._name(name) for name in one["names"]), short(one["value"]))
             for one in self.content["alternatives"]
         ]
 
@@ -159,7 +159,7 @@ class FlipAction(Action):
         return [
             (
                 one["id"],
-                *("–" if one[key] is None else written(one[key]) for key in ("before", "after")),
+                *("–" if one[key] is None else short(one[key]) for key in ("before", "after")),
                 str(one.get("words") or ""),
             )
             for one in self.content["inputs"]
@@ -168,16 +168,6 @@ class FlipAction(Action):
     def _name(self, name: str) -> str:
         """A feature that stands alone: a word without the punctuation around it."""
         return elide(bare(name) if self.noun == "word" else name, 40)
-
-
-def written(value: float) -> str:
-    """Write a value as the sentence of a flip does, with the sign that the report has.
-
-    >>> written(-0.43612), written(3.2e-7)
-    ('−0.436', '3.2e-07')
-    """
-    words = short(value)
-    return f"{MINUS}{words[1:]}" if words.startswith("-") else words
 
 
 def _around(text: str, room: int, before: bool, after: bool) -> list[Stretch]:

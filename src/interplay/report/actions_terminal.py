@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from interplay.numbers import elide
+from interplay.numbers import MINUS, elide
 from interplay.report.action import Action, Unread
 from interplay.report.action_choices import Contest, PruneAction, SelectAction
 from interplay.report.action_flip import FlipAction
@@ -181,8 +181,8 @@ def _between(value: float, ends: Mapping[str, Any], *, signed: bool = False) -> 
 
 
 def _short(value: float, *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"
+    sign = MINUS if value < 0 else "+" if signed else ""
+    return sign + (f"{abs(value):.3f}" if abs(value) < 10 else f"{abs(value):.1f}")
 
 
 def _each(console: Console, sentences: Iterable[str]) -> None:

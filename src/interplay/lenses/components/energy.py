@@ -14,6 +14,7 @@ import numpy as np
 from interplay.errors import BadInput
 from interplay.intervals import middle
 from interplay.lenses import pairs as of_any
+from interplay.numbers import MINUS
 from interplay.spectrum import Spectrum
 from interplay.value_function import FloatArray
 
@@ -117,11 +118,11 @@ class NetworkPicture:
         first, last = self.groups[0], self.groups[-1]
         told = (
             f"{first.name} acts {_percent(first.linear)} linearly, {last.name} "
-            f"{_percent(last.linear)}: {100 * value:+.0f} points"
+            f"{_percent(last.linear)}: {_points(value)} points"
         )
         if low is None or high is None:
             return f"{told}, without error bars. {_claim(value, value)}"
-        told += f" (90 % interval {100 * low:+.0f} to {100 * high:+.0f})"
+        told += f" (90 % interval {_points(low)} to {_points(high)})"
         return f"{told}. {_claim(low, high)}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -304,3 +305,7 @@ def _between(
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.0f}".replace("-", MINUS)
