@@ -218,8 +218,8 @@ between two of them gives at the others' calls (below its smallest design, that 
 up to 1,000 (from 128 words on, 500) further masks that no method reads. `{GP}` is run up to
 {GP_WORDS} words, peers up to {PEER_WORDS} words at alpha = {PEER_ALPHA:g}, on the same masks
 (spectralexplain's SPEX at b = {PEER_BITS}, soft decoding and its regression). Brackets: 90 %
-intervals, bootstrap over the reviews; of one review they say nothing. More reviews, five an octave
-at one budget each, are in [inputs](inputs.md).
+intervals, bootstrap over the reviews; of two they say next to nothing. Five an octave at one budget
+each are in [inputs](inputs.md).
 
 ![R² against calls](papers_faithfulness.svg)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from interplay.intervals import LEVEL, bootstrap
 from interplay.lenses.pairs import kind_of
-from interplay.metrics import LEVEL, bootstrap
 from interplay.spectrum import Spectrum
 from interplay.value_function import BoolArray, FloatArray
 

@@ -36,6 +36,7 @@ from interplay import Spectrum
 from interplay.codes import LEAST_BITS
 from interplay.evaluate import Store, evaluate
 from interplay.metrics import r_squared
+from interplay.packing import mask_keys
 from interplay.value_function import BoolArray, FloatArray
 
 ALPHAS = {
@@ -128,9 +129,9 @@ class Review(Subject):
         masks, values = self.samples["coded" if method == SPEX else "uniform"]
         if method != SPEX:
             return masks[:size], values[:size]
-        known = dict(zip(_keys(masks), values.tolist(), strict=True))
+        known = dict(zip(mask_keys(masks), values.tolist(), strict=True))
         smaller = coded_masks(self.code, size)
-        return smaller, np.array([known[key] for key in _keys(smaller)])
+        return smaller, np.array([known[key] for key in mask_keys(smaller)])
 
     def data(self, m: int) -> Data:
         """Return the first m uniform masks as peers are given them."""
@@ -201,7 +202,3 @@ def drawn(quick: bool = False, octaves: Sequence[tuple[int, int]] = OCTAVES) -> 
         spread = {1: places[2:3], 2: places[1::2], 3: places[::2], 5: places}[count]
         found += [Review(place, texts[place], low) for place in spread]
     return found
-
-
-def _keys(masks: BoolArray) -> list[bytes]:
-    return [row.tobytes() for row in np.packbits(masks, axis=1)]

@@ -19,10 +19,11 @@ from benchmarks.ground.row import Row
 from benchmarks.papers.partners import ORDERS, asked, drawn, measured, rule
 from benchmarks.table import assets, markdown
 from benchmarks.training_data.subjects import of_classes
+from interplay.intervals import LEVEL, bootstrap
 from interplay.lenses.training_data.engines import trainer_of
 from interplay.lenses.training_data.together import moebius_reading
 from interplay.masks import uniform
-from interplay.metrics import LEVEL, bootstrap, r_squared, rank_correlation
+from interplay.metrics import r_squared, rank_correlation
 from interplay.spectrum import Spectrum
 from interplay.value_function import FloatArray
 
