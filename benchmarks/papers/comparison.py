@@ -23,7 +23,7 @@ FALLS_SHORT = """## What falls short
   half of the words, and removing up to eight is not among those; where the choices differ, the
   changes differ by a hundredth of a standard deviation in the median.
 - **With one and a half calls a feature the stack of `auto` is weighed by a dozen held-out values**
-  and can lose to its own members: see supporting sentences, and the shortest texts at alpha = 0.5."""
+  and can lose to its own members: supporting sentences, and the shortest texts, at alpha = 0.5."""
 
 NOT_REPRODUCED = """## What could not be reproduced, and why
 
