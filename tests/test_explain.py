@@ -89,6 +89,16 @@ def test_small_games_are_exact() -> None:
     assert explanation.top(1)[0].low == explanation.top(1)[0].high
 
 
+def test_a_run_that_is_nearly_exact_says_what_is_missing() -> None:
+    def game(masks: np.ndarray) -> np.ndarray:
+        return 1.0 * masks[:, 0]
+
+    told = "With 512 calls every mask would be evaluated, and the result be exact."
+    assert told in ip.explain(game, 9, method="lasso", store=None).run_notes
+    assert ip.explain(game, 9, budget=400, method="lasso", store=None).run_notes == ()
+    assert ip.explain(game, 9, budget=512, store=None).run_notes == ()
+
+
 def test_one_feature() -> None:
     explanation = ip.explain(lambda masks: 3.0 * masks[:, 0], ["only"], budget=2, store=None)
     assert explanation.interactions("SV")[(0,)] == pytest.approx(3.0)

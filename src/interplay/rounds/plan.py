@@ -24,6 +24,9 @@ AUTO_GROWTH: Final = 1.5
 """Masks of the first round of a run that has no limit of calls; by how much rounds of
 ``budget="auto"`` grow."""
 
+NEARLY: Final = 1.25
+"""Times as many calls as a run has that it is told of, where with them it would be exact."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -141,6 +144,17 @@ class Plan:
             more = f"; the next design takes {following[0]:,}" if following else ""
             told += f". The budget of {calls:,} calls is not used up{more}"
         return f"{told}."
+
+    @property
+    def nearly_exact(self) -> str:
+        """That a few more calls would have made the result exact, where that is so."""
+        if self.n > MAX_FEATURES or self.budget.auto or self.budget.calls is None:
+            return ""
+        complete = 2**self.n
+        if not self.most < complete <= NEARLY * self.most:
+            return ""
+        calls = f"{complete * self.replicates:,}"
+        return f"With {calls} calls every mask would be evaluated, and the result be exact."
 
     def design(self, size: int) -> designs.Design:
         """Return the design of the first ``size`` masks."""

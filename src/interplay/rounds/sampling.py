@@ -120,7 +120,7 @@ class Sampling:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the masks, and of how the run ended."""
-        told = [self.plan.sentence] if self.plan.sentence else []
+        told = [one for one in (self.plan.sentence, self.plan.nearly_exact) if one]
         excluded = int(np.isnan(self.evaluation.values).all(axis=1).sum())
         if excluded:
             told.append(
