@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,3 +118,13 @@ def test_names_with_halves_of_characters_cannot_be_saved(tmp_path: Path) -> None
     with pytest.raises(ip.BadInput, match=r"this run cannot be written: .*half of a character.*'"):
         explanation.save(tmp_path / "run.json")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("read", [ip.load, ip.replay])
+def test_what_is_no_path_is_named(read: Callable[[Any], Any]) -> None:
+    with pytest.raises(ip.BadInput, match=r"save wrote it, must be the path of a file; got int: 3"):
+        read(3)
+    with pytest.raises(ip.BadInput, match=r"a store must be the path of a file; got float: 0\.5"):
+        ip.explain(lambda masks: masks[:, 0] * 1.0, ["a"], store=0.5)  # type: ignore[arg-type]
+    with pytest.raises(ip.BadInput, match="value_functions must be several"):
+        ip.explain_many(3)  # type: ignore[arg-type]

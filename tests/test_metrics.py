@@ -110,6 +110,15 @@ def test_constant_values() -> None:
     assert (missed.value, missed.verdict) == (0.0, "do not trust")
 
 
+def test_equal_values_are_nothing_to_explain() -> None:
+    found = faithfulness(np.full(50, 3.0), np.full(50, 3.0), np.random.default_rng(0))
+    assert found.sentence == "There is nothing to explain: all uniform masks had the same value."
+    assert Estimate.from_dict(found.to_dict()) == found
+    linear = faithfulness(np.arange(50.0), np.arange(50.0), np.random.default_rng(0))
+    assert linear.value == linear.low == 1.0
+    assert linear.sentence.startswith("Trust this explanation: it predicts 100 %")
+
+
 @pytest.mark.parametrize("shift", [0.0, 1e6, -1e6])
 def test_a_large_constant_does_not_hide_a_small_effect(shift: float) -> None:
     values = rng().normal(size=100) * 1e-2

@@ -177,7 +177,7 @@ def _one_pass(
         tell(Planned(plan.sentence))
     stability, fit_seconds = Stability(), 0.0
     rounds: dict[int, dict[str, Estimate]] = {}
-    with nullcontext(None) if store is None else Store(Path(store)) as opened:
+    with nullcontext(None) if store is None else Store(store) as opened:
         sampling = Sampling(
             value_function, names, plan, opened, fingerprint, stop, on_event, executor
         )

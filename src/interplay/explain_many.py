@@ -118,7 +118,7 @@ def _named(value_functions: ValueFunctions) -> Iterator[tuple[str, Callable[...,
     if isinstance(value_functions, Mapping):
         for name, value_function in value_functions.items():
             yield str(name), value_function
-    elif callable(value_functions):
+    elif callable(value_functions) or not isinstance(value_functions, Iterable):
         raise BadInput(
             "value_functions must be several: a mapping or an iterable of value functions; "
             "for a single one call explain"

@@ -27,6 +27,22 @@ not packed bit by bit shrink to an eighth or less, and values hardly at all."""
 _PART: Final = 2**20
 
 
+def named(path: object, what: str) -> Path:
+    """Return the path that somebody gave of ``what``.
+
+    Raises
+    ------
+    BadInput
+        it is no path.
+
+    >>> named("runs.db", "the store")
+    PosixPath('runs.db')
+    """
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    raise BadInput(f"{what} must be the path of a file; got {type(path).__name__}: {path!r:.60}")
+
+
 def read_text(path: Path) -> str:
     """Return the text of a file.
 

@@ -40,6 +40,8 @@ class Estimate:
         little to measure by.
     distribution
         law of the masks: ``"uniform"``, ``"exact"`` where all were evaluated, ...
+    varied
+        False where all values were the same, so that there was nothing to predict.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class Estimate:
     low: float
     high: float
     distribution: str
+    varied: bool = True
 
     @property
     def verdict(self) -> str:
@@ -80,6 +83,8 @@ class Estimate:
             return f"{advice}: every mask was evaluated, but the values are noisy ({interval})."
         if not np.isfinite(self.value):
             return f"{advice}: there were too few masks to test it on."
+        if not self.varied:
+            return f"There is nothing to explain: all {self.distribution} masks had the same value."
         share = "none" if self.value <= 0 else f"{100 * self.value:.0f} %"
         return (
             f"{advice}: it predicts {share} of the variation on masks that it has not seen "
@@ -88,13 +93,14 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able mapping, null for what is not finite: JSON knows no NaN."""
-        return {
+        content: dict[str, Any] = {
             "value": self.value if np.isfinite(self.value) else None,
             "low": self.low if np.isfinite(self.low) else None,
             "high": self.high,
             "level": LEVEL,
             "distribution": self.distribution,
         }
+        return content if self.varied else {**content, "varied": False}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Estimate:
@@ -105,6 +111,7 @@ class Estimate:
             float("-inf") if low is None else float(low),
             float(content["high"]),
             str(content["distribution"]),
+            bool(content.get("varied", True)),
         )
 
 
@@ -219,7 +226,7 @@ def faithfulness(
     floor = 1e-24 * max(float(np.square(values).mean()), 1e-300)
     usable = spread > floor
     if not usable.any():
-        return Estimate(value, value, value, distribution)
+        return Estimate(value, value, value, distribution, varied=False)
     # the few draws that are nothing but noise count as hopeless, not as unheard
     signal = np.maximum(signal, 1e-3 * spread)[usable]
     unexplained = (counts @ (weights * error) / total)[usable] / signal

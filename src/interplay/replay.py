@@ -15,6 +15,7 @@ from interplay.codes import MaskCode
 from interplay.errors import BadInput
 from interplay.evaluate import Executor, OnEvent, Stop, Store, evaluate
 from interplay.explanation import Cost, Explanation, describe, digest_of, load
+from interplay.files import named
 from interplay.fingerprint import fingerprint
 from interplay.groups import regrouped
 from interplay.lenses.remake import value_function_of
@@ -95,7 +96,7 @@ def replay(
     >>> replay("run.json").sentence  # doctest: +SKIP
     "The same numbers, to the last bit (500 values from the run's own .npz file)."
     """
-    path = Path(path)
+    path = named(path, "the run to replay, as Explanation.save wrote it,")
     run = load(path)
     evaluations, source, cost = _values(run, value_function, fresh, store, stop, on_event, executor)
     surrogates = fit_recording(

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -39,6 +38,7 @@ from interplay.evaluate.schema import (
     refuse,
     use_wal,
 )
+from interplay.files import named
 from interplay.packing import canonical_order, mask_keys, pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
@@ -151,7 +151,7 @@ class Store:
         read_only: bool = False,
         timeout: float = 30.0,
     ) -> None:
-        self.path = Path(path)
+        self.path = named(path, "a store")
         self._timeout = timeout
         self._held: dict[tuple[int, int], _Held] = {}
         self._agreed: dict[int, Identity] = {}

@@ -11,6 +11,7 @@ from interplay.explanation.finding import Finding
 from interplay.explanation.migrations import DRAWS_SINCE
 from interplay.explanation.provenance import Cost, Sample
 from interplay.explanation.run_file import Arrays, checked, read_arrays, read_json, version_of
+from interplay.files import named
 
 
 def load(path: str | Path) -> Explanation:
@@ -37,7 +38,7 @@ def load(path: str | Path) -> Explanation:
     >>> again.top(1)[0].names
     ('not',)
     """
-    path = Path(path)
+    path = named(path, "a run, as Explanation.save wrote it,")
     return restored(read_json(path), str(path), path.with_suffix(".npz"))
 
 
