@@ -1,4 +1,4 @@
-"""Fixtures for every test: the assets folder, and one thread."""
+"""For every test: the assets folder, one thread, and time for Hypothesis."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import interplay as interplay
 from handed_out import built as built
+from hypothesis import HealthCheck, settings
 from run_summaries import long_run as long_run
 from run_summaries import plain_run as plain_run
 from run_summaries import short_run as short_run
@@ -21,6 +22,12 @@ from tiny_models import gpt2 as gpt2
 from tiny_models import roberta as roberta
 
 REPOSITORY = Path(__file__).parent.parent
+
+# On a machine that does other work, time says nothing.
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 
 def assets_folder() -> Path | None:

@@ -108,7 +108,7 @@ def test_repeated_labels_are_summed_within_an_input() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_sums_are_those_of_brute_force(seed: int, order: int) -> None:
     rng = np.random.default_rng(seed)
     inputs, expected = [], {}

@@ -126,7 +126,7 @@ def test_where_the_surrogate_is_at_hand_it_says_value_and_error() -> None:
 
 
 @given(spectra(), spectra())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_turned_round_every_sign_is_turned(first: ip.Spectrum, second: ip.Spectrum) -> None:
     one, other = made(first), made(second)
     there, back = compare(one, other).pairs[0], compare(other, one).pairs[0]
@@ -191,7 +191,7 @@ def test_a_difference_of_rounding_is_none() -> None:
 
 
 @given(spectra(4), spectra(6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_likeness_is_the_correlation_over_all_masks(
     first: ip.Spectrum, second: ip.Spectrum
 ) -> None:

@@ -365,7 +365,7 @@ def test_installed_packages_are_not_walked() -> None:
     assert digest(define(source.format("pytest", "raises")))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     data=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),

@@ -15,7 +15,7 @@ LINEAR = [name for name in INDICES if name != "influence"]
 EFFICIENT = ["SV", "FSII", "STII", "k-SII"]
 OF_SETS = ["SII", "k-SII", "BII", "STII", "FSII", "FBII", "Moebius", "OR", "Fourier"]
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(max_examples=30)
 numbers = st.floats(-100, 100, width=32).map(lambda x: 0.0 if abs(x) < 1e-6 else x)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interplay.errors import BadInput, MissingExtra
@@ -247,7 +247,6 @@ def test_dataframe_without_errors(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(math.isnan(cell) for cell in frame[column])
 
 
-@settings(deadline=None)  # the first imports pandas
 @given(tables())
 def test_dataframe_round_trip(drawn: Interactions) -> None:
     pytest.importorskip("pandas")

@@ -65,7 +65,7 @@ def test_r_squared_needs_equal_shapes() -> None:
 # --- the interval -------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     m=st.integers(5, 60),
     noise=st.floats(0.0, 3.0),
@@ -213,7 +213,7 @@ def test_noise_of_nothing_and_equal_weights_change_no_bit() -> None:
     assert faithfulness(values, predicted, bootstrap(60, rng(2))) == plain
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(m=st.integers(5, 40), noise=st.floats(0.0, 3.0), seed=st.integers(0, 1000))
 def test_whatever_the_noise_the_estimate_is_sane(m: int, noise: float, seed: int) -> None:
     values, predicted = rng(seed).normal(size=(2, m))

@@ -38,7 +38,7 @@ def hierarchical(seed: int, n: int, k: int) -> Spectrum:
     return Spectrum(terms, n)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10**6), st.integers(1, 11), st.integers(0, 40), st.booleans(),
     st.sampled_from(["auto", "milp"]), st.data(),

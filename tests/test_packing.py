@@ -22,7 +22,7 @@ from interplay.packing import (
     words,
 )
 
-quick = settings(deadline=None, max_examples=100)
+quick = settings(max_examples=100)
 shapes = array_shapes(min_dims=2, max_dims=2, max_side=140)
 
 

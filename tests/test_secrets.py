@@ -57,7 +57,7 @@ class Echoing(Server):
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "FIRST_WAIT", 0.0001)
     told = OpenAIServer.connect.__func__.__kwdefaults__  # type: ignore[attr-defined]
-    monkeypatch.setitem(told, "timeout", 0.15)
+    monkeypatch.setitem(told, "timeout", 0.5)
     monkeypatch.setitem(told, "max_attempts", 2)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 

@@ -15,7 +15,7 @@ from interplay.intervals import Z_90
 from interplay.packing import pack_terms
 from interplay.spectrum import Spectrum
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 numbers = st.floats(-1e6, 1e6)
 
 

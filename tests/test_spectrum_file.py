@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from interplay.errors import BadInput
 from interplay.spectrum import Spectrum
 
-round_trips = settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+round_trips = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite

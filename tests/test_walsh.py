@@ -14,7 +14,7 @@ from interplay.errors import BadInput
 from interplay.packing import pack_terms, unpack
 from interplay.walsh import parities, series, transform
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 
 
 def by_definition(masks: np.ndarray, terms: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def by_force(value: Any, n: int, pair: tuple[int, int]) -> float:
     return total
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 100))
 def test_it_measures_banzhaf_interactions(seed: int) -> None:
     value, _ = game(seed, 8)

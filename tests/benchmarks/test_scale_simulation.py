@@ -49,7 +49,7 @@ def test_lost_workers_cost_their_chunk_and_the_loading() -> None:
     assert past.loading >= 8 * 10
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     workers=st.integers(1, 12),
     chunk=st.integers(1, 40),

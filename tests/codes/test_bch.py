@@ -32,7 +32,7 @@ def received(code: BCH, sets: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     return np.bitwise_xor.reduce(np.where(bits[:, :, None], code.checks, 0), axis=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(1, 300), t=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 def test_up_to_t_errors_in_features_and_parity_bits_are_told(n: int, t: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

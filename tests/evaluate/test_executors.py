@@ -122,7 +122,7 @@ def _same(one: Evaluation, other: Evaluation) -> None:
         assert getattr(one, name) == getattr(other, name), name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     most=st.integers(1, 9),
     seed=st.integers(0, 2**16),

@@ -69,7 +69,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 # --- values and batches ---------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 12),
@@ -100,7 +100,7 @@ def test_values_are_those_of_the_function_each_mask_once(
     assert all(k == size for k in sizes[:-1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), stops=st.lists(st.integers(1, 12), max_size=4))
 def test_a_run_that_stops_anywhere_goes_on_with_the_same_batches(
     tmp_path_factory: pytest.TempPathFactory, seed: int, stops: list[int]

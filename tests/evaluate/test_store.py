@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.db"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 80),
@@ -435,7 +435,7 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
 # --- noise, prices, time -------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     q=st.integers(1, 3),
@@ -611,7 +611,7 @@ def test_names_of_any_kind_are_kept(path: Path) -> None:
 # --- all of a function ---------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     q=st.integers(1, 2),

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import shapiq
-from hypothesis import given, settings
+from hypothesis import given
 from interop_games import NAMES, SHARED, Game, tables
 
 from interplay.errors import BadInput
@@ -19,7 +19,6 @@ from interplay.spectrum import Spectrum
 KNOWS_FOURIER = "Fourier" in shapiq.game_theory.indices.AllIndices
 
 
-@settings(deadline=None)
 @given(tables())
 def test_round_trip(table: Interactions) -> None:
     values = table.to_shapiq(budget=100)

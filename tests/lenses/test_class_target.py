@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from hypothesis.strategies import floats
 
@@ -12,7 +12,6 @@ from interplay.errors import BadInput
 from interplay.lenses.targets import class_target
 
 # a busy machine is no reason to fail
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LABELS = ("negative", "neutral", "Positive")
 LOGITS = np.array([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]])
 
@@ -32,14 +31,12 @@ def test_targets(target: str, name: str, expected: list[float]) -> None:
     np.testing.assert_array_equal(found(LOGITS), expected)
 
 
-@PATIENT
 @given(arrays(np.float64, (4, 3), elements=floats(-800, 800)))
 def test_probabilities_add_up_without_overflow(logits: np.ndarray) -> None:
     total = sum(class_target(f"prob:{label}", LABELS)(logits) for label in LABELS)
     np.testing.assert_allclose(total, 1, atol=1e-12)
 
 
-@PATIENT
 @given(arrays(np.float64, (4, 3), elements=floats(-800, 800)))
 def test_labels_of_their_own_get_a_sigmoid_without_overflow(logits: np.ndarray) -> None:
     got = class_target("prob:neutral", LABELS, multi_label=True)(logits)

@@ -146,7 +146,7 @@ def test_bad_units_are_said(units: Any, message: str) -> None:
         ip.image(NOISE, model="anywhere", units=units)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 6), st.integers(1, 6))
 def test_patches_share_the_picture_out(height: int, width: int, rows: int, columns: int) -> None:
     if rows * columns < 2 or rows > height or columns > width:

@@ -70,7 +70,7 @@ def test_banzhaf_values_of_a_linear_model_are_known() -> None:
     assert value.targets == ("value",)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 5), st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_relabelling_and_batches(p: int, m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -7,14 +7,13 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interplay.errors import BadInput
 from interplay.lenses.text.units import Units, check_units, cover, split
 
 # a busy machine is no reason to fail
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Letters, marks, joiners, white space and punctuation of many scripts, close together.
 DENSE = st.lists(
     st.sampled_from(
@@ -29,7 +28,6 @@ DENSE = st.lists(
 ANY = st.one_of(st.text(), DENSE)
 
 
-@PATIENT
 @given(text=ANY, units=st.sampled_from(["word", "sentence"]))
 def test_pieces_joined_are_the_text(text: str, units: str) -> None:
     found = split(text, units)
@@ -38,7 +36,6 @@ def test_pieces_joined_are_the_text(text: str, units: str) -> None:
     check(found)
 
 
-@PATIENT
 @given(text=ANY, data=st.data())
 def test_pieces_of_any_offsets_joined_are_the_text(text: str, data: st.DataObject) -> None:
     offset = st.integers(0, len(text))
@@ -71,13 +68,11 @@ def blank(text: str) -> bool:
     return all(c.isspace() or c in "\u200b\ufeff" for c in text)
 
 
-@PATIENT
 @given(st.text(st.characters(max_codepoint=0x0D7F, exclude_characters="\u200b\ufeff")))
 def test_words_of_spaced_scripts_are_what_stands_between_white_space(text: str) -> None:
     assert split(text, "word").features == tuple(text.split())
 
 
-@PATIENT
 @given(DENSE)
 def test_no_word_begins_with_a_mark_that_belongs_to_the_one_before(text: str) -> None:
     units = split(text, "word")

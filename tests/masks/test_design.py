@@ -29,7 +29,7 @@ def game(masks: np.ndarray) -> np.ndarray:
     return masks[:, 0] + 2.0 * (masks[:, 1] & masks[:, 2])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(KINDS), st.integers(1, 40), st.integers(62, 900), st.integers(0, 9),
     st.integers(0, 300),
@@ -53,7 +53,7 @@ def test_a_uniform_design_has_the_masks_of_explain() -> None:
     assert not plan.test.any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(6, 40), st.integers(62, 900), st.integers(0, 9))
 def test_pairs_are_complete(n: int, budget: int, seed: int) -> None:
     plan = ip.design(n, budget, "paired", seed)
@@ -104,7 +104,7 @@ def test_small_games_end() -> None:
         assert len(set(keys(plan.masks))) == 128
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_ask_and_tell_in_any_order_is_direct_evaluation(data: st.DataObject) -> None:
     """Asked in parts of any size, told in any order, saved and loaded in between."""

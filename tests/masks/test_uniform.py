@@ -17,7 +17,7 @@ def draw(n: int, m: int, seed: int, exclude: object = ()) -> np.ndarray:
     return masks.uniform(n, m, np.random.default_rng(seed), exclude)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(n=st.integers(1, 90), m=st.integers(0, 600), seed=SEEDS)
 def test_rows_differ_and_are_neither_full_nor_empty(n: int, m: int, seed: int) -> None:
     rows = draw(n, m, seed)
@@ -28,7 +28,7 @@ def test_rows_differ_and_are_neither_full_nor_empty(n: int, m: int, seed: int) -
     assert rows.any(axis=1).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(n=st.integers(1, 40), m=st.integers(0, 600), more=st.integers(0, 600), seed=SEEDS)
 def test_a_larger_budget_begins_with_the_rows_of_a_smaller_one(
     n: int, m: int, more: int, seed: int
@@ -37,7 +37,7 @@ def test_a_larger_budget_begins_with_the_rows_of_a_smaller_one(
     np.testing.assert_array_equal(small, large[: len(small)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.sampled_from([3, 9, 20, 21, 50]), seed=SEEDS, k=st.integers(1, 40))
 def test_excluded_masks_are_not_drawn(n: int, seed: int, k: int) -> None:
     exclude = draw(n, k, seed)

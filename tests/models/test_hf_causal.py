@@ -573,7 +573,7 @@ def test_bytes_of_one_character_share_its_span(
         assert "".join(text[a:b] for a, b in dict.fromkeys(response.spans)) == text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(alphabet="ab th.é日👍\n ", min_size=1, max_size=12), st.sampled_from(LINES))
 def test_spans_cover_any_response(text: str, prompt: str) -> None:
     model = _cached_gpt2()

@@ -117,7 +117,7 @@ class TestTheCap:
         seed=st.integers(0, 1000),
         limits=st.sampled_from(["usd", "tokens", "both"]),
     )
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_is_never_passed(
         self, billing: Server, payer: OpenAIServer, cents: float, share: float, seed: int,
         limits: str,

@@ -210,7 +210,7 @@ def test_the_servers_own_limits_are_read() -> None:
     st.floats(1, 5000),
     st.lists(st.tuples(st.floats(0, 3), st.floats(1, 50)), min_size=1, max_size=60),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_minute_has_more_than_the_limit(
     per_minute: float, asked: list[tuple[float, float]]
 ) -> None:
@@ -230,7 +230,7 @@ def test_no_minute_has_more_than_the_limit(
 
 
 @given(st.integers(0, 10**6), st.sampled_from([400, 404, 408, 429, 500, 503]), st.text(max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_body_of_an_error_gives_a_sentence(seed: int, status: int, body: str) -> None:
     fault = from_status(status, {}, body, where="there", model="m", key=Key("sk-12345678901"))
     assert str(fault.error)

@@ -359,7 +359,7 @@ class TestRefusals:
 
 class TestAlignment:
     @given(st.lists(st.text("ab é😀", min_size=1, max_size=4), min_size=2, max_size=8), st.data())
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def test_whole_pieces_give_their_own_spans(self, pieces: list[str], data: Any) -> None:
         cut = data.draw(st.integers(1, len(pieces) - 1))
         before, response = "".join(pieces[:cut]), "".join(pieces[cut:])

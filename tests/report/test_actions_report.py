@@ -20,7 +20,7 @@ from actions_made import (
     selection_of,
     transfers,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from run_summaries import callable_summary, text_summary
@@ -428,7 +428,6 @@ def test_places_on_an_axis_keep_their_order(values: list[float], share: float) -
     assert float(fixed.at(share).rstrip("%")) == pytest.approx(100 * share, abs=0.006)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_an_edited_text_is_the_text(data: st.DataObject) -> None:
     texts = data.draw(st.lists(st.text("ab \n", min_size=1, max_size=9), min_size=1, max_size=9))

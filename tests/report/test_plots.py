@@ -199,7 +199,7 @@ def test_two_features_of_one_name_are_told_apart() -> None:
     st.integers(1, 4),
     st.integers(1, 12),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_steps_add_up_exactly(seed: int, index: str, order: int, top: int) -> None:
     rng = np.random.default_rng(seed)
     n = 6
@@ -626,7 +626,7 @@ def test_five_hundred_features_without_error_bars() -> None:
 
 @given(st.text(max_size=60), st.floats(0.2, 3.0))
 @example("\U0001cf50", 1.0)  # a symbol of a script that few fonts have
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_what_is_fitted_fits(name: str, inches: float) -> None:
     pen = Pen.of([name], 9.0)
     fitted = pen.fit(name, inches)

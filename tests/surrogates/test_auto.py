@@ -32,7 +32,7 @@ def fitted_to(m: int, n: int = 11, seed: int = 0) -> tuple[Auto, BoolArray, Floa
     return surrogate, masks, mixed(masks)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(2, 30))
 def test_weights_are_the_constrained_optimum(seed: int, k: int, m: int) -> None:
     rng = np.random.default_rng(seed)

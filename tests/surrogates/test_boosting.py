@@ -58,7 +58,7 @@ def series(trees: Trees, masks: np.ndarray) -> np.ndarray:
     m=st.integers(2, 60),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_spectrum_is_the_trees(n: int, depth: int, m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     masks = rng.random((m, n)) < 0.5

@@ -10,7 +10,7 @@ from interplay.surrogates.crossval import assign_folds, errors_of_others
 
 
 @given(n=st.integers(1, 8), m=st.integers(1, 80), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_equal_masks_share_a_fold_and_the_ends_are_not_tested(n: int, m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     masks = rng.random((m, n)) < 0.5

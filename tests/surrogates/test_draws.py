@@ -148,7 +148,7 @@ def test_many_masks_are_looked_at_in_part_and_wide_ones_are_not_unpacked() -> No
     assert draws == narrow
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.integers(1, 20),
     terms=st.integers(1, 8),

@@ -67,7 +67,7 @@ def test_the_norm_is_that_of_the_mean() -> None:
 SMALL = given(st.integers(1, 7), st.integers(5, 40), st.integers(0, 10**6), st.booleans())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @SMALL
 def test_coefficients_are_those_of_the_prediction(n: int, m: int, seed: int, coupled: bool) -> None:
     process = posterior_of(n, m, seed, coupled)
@@ -75,7 +75,7 @@ def test_coefficients_are_those_of_the_prediction(n: int, m: int, seed: int, cou
     np.testing.assert_allclose(process.coefficients(terms_of(n)), truth, atol=1e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @SMALL
 def test_variances_are_those_of_the_posterior(n: int, m: int, seed: int, coupled: bool) -> None:
     process = posterior_of(n, m, seed, coupled)
@@ -90,7 +90,7 @@ def test_variances_are_those_of_the_posterior(n: int, m: int, seed: int, coupled
     assert (found > 0).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @SMALL
 def test_prior_variances(n: int, m: int, seed: int, coupled: bool) -> None:
     kernel, every = kernel_of(n, seed, coupled), signs_of(all_masks(n))

@@ -23,7 +23,7 @@ class Design:
     test: np.ndarray
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 4),
     m=st.integers(1, 30),

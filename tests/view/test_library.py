@@ -182,7 +182,7 @@ json_values = st.recursive(
 
 
 @given(place=st.integers(0, 10_000), value=json_values)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_whatever_stands_in_a_run_file_the_list_is_shown(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: Any
 ) -> None:

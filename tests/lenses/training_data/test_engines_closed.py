@@ -231,7 +231,7 @@ def test_products_need_not_be_held(solver: str, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(scores_of(Ridge(solver=solver), data, tests, kept), plain, atol=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     N=st.integers(2, 25),
     d=st.integers(1, 30),

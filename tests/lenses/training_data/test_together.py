@@ -77,7 +77,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(parts.evidence, whole.evidence, rtol=1e-6, atol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), rate=st.sampled_from([0.3, 0.5, 0.7]))
 def test_shares_of_additive_or_and_and_games(seed: int, rate: float) -> None:
     rng = np.random.default_rng(seed)
@@ -104,7 +104,7 @@ def test_errors_cover_the_truth() -> None:
     assert seen.duplicates() == []
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_relabelling_relabels(seed: int) -> None:
     masks, weights, rng = plane(seed, m=300)

@@ -398,7 +398,7 @@ class TestOwnNetworks:
 
 
 class TestBatches:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.integers(0, 2**31 - 2), st.integers(1, 60), st.integers(1, 9), st.integers(1, 4))
     def test_an_epoch_shows_each_kept_example_once(
         self, seed: int, count: int, batch: int, epochs: int
@@ -414,7 +414,7 @@ class TestBatches:
             part = batches[epoch * order.a_pass : (epoch + 1) * order.a_pass]
             np.testing.assert_array_equal(np.sort(np.concatenate(part)), np.flatnonzero(kept))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.integers(0, 2**31 - 2), st.integers(1, 6), st.integers(1, 9))
     def test_together_each_has_its_own(self, seed: int, m: int, batch: int) -> None:
         rng = np.random.default_rng(seed)

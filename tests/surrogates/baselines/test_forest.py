@@ -143,7 +143,7 @@ def forests(draw: st.DrawFn) -> Forest:
 
 
 @given(forests())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_forest_is_its_series(forest: Forest) -> None:
     masks = all_masks(forest.n)
     packed, coefficients = forest.spectrum()
