@@ -86,6 +86,14 @@ def test_it_ends_quietly(tmp_path: Path, number: signal.Signals) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["runs.db"]
 
 
+def test_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
+    with command(tmp_path, "--store", "later.db") as (process, port):
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        assert told == f"There is no such store yet: only the run files in {tmp_path} show.\n"
+        assert get(port) == 200
+
+
 def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with listening(0) as taken:
         port = taken.getsockname()[1]

@@ -70,6 +70,8 @@ def serve(
         tell(f"interplay view of {view.library.store}: {at}")
         told = "it can delete and start runs" if write else "read-only; --write lets it do more"
         tell(f"For this machine alone; {told}. Ctrl-C ends it.")
+        if not view.library.store.exists():
+            tell(f"There is no such store yet: only the run files in {view.library.folder} show.")
 
         def end(_: str) -> None:
             view.close()
