@@ -200,9 +200,9 @@ def configurations(folder: Path) -> list[Sound]:
         return []
 
     def shards(path: Path) -> Any:
-        from interplay.models.hf_loading import _check_weights
+        from interplay.models.hf_files import check_weights
 
-        _check_weights(path.parent, str(path.parent))
+        check_weights(path.parent, str(path.parent))
         return []
 
     (folder / "sharded").mkdir()

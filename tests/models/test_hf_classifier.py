@@ -19,9 +19,9 @@ from tiny_models import LINES, save_bert, save_gpt2
 from transformers.utils import logging as hf_logging
 
 from interplay.errors import BadInput, MissingExtra
-from interplay.models import hf_loading
+from interplay.models import hf_files
 from interplay.models.hf_classifier import HFClassifier
-from interplay.models.hf_loading import folder_digest
+from interplay.models.hf_files import folder_digest
 
 FOLDERS = ["bert", "roberta", "gpt2"]
 
@@ -255,9 +255,9 @@ def test_digest_is_cached_by_path_time_and_size(
     copy = shutil.copytree(bert, tmp_path / "copy")
     before = folder_digest(copy)
     read = []
-    real = hf_loading.hashlib.file_digest
+    real = hf_files.hashlib.file_digest
     monkeypatch.setattr(
-        hf_loading.hashlib, "file_digest", lambda f, kind: read.append(f.name) or real(f, kind)
+        hf_files.hashlib, "file_digest", lambda f, kind: read.append(f.name) or real(f, kind)
     )
     assert folder_digest(copy) == before
     assert read == []

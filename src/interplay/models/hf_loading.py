@@ -7,32 +7,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from interplay.errors import BadInput, required, unknown
-from interplay.json_text import load_json
+from interplay.models.hf_files import check_weights, content, source_of
 
-HUB = "hf:"
 DTYPES = ("float32", "float64", "float16", "bfloat16")
-# What decides the logits. A README, a training log or a report beside them does not.
-MODEL_FILES = (
-    "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "pytorch_model*.bin",
-    "pytorch_model*.bin.index.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-)
 # Tokenizers that know no limit say so with a huge number.
 NO_LIMIT = 10**9
 
@@ -116,7 +98,7 @@ def load(
         dtype = dtype_on_gpu
     network, source, options, where = _network(name, auto, kinds, what, device, dtype)
     tokenizer = _read_tokenizer(name, source, options)
-    digest = hashlib.sha256(f"{_content(source)} {dtype or 'float32'}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{content(source)} {dtype or 'float32'}".encode()).hexdigest()
     return Loaded(
         network=network.to(where).eval(),
         tokenizer=tokenizer,
@@ -134,7 +116,7 @@ def load_tokenizer(name: str) -> Any:
     ------
     BadInput, MissingExtra
     """
-    source, local = _source(name)
+    source, local = source_of(name)
     return _read_tokenizer(name, source, {"local_files_only": local, "trust_remote_code": False})
 
 
@@ -195,7 +177,7 @@ def load_images(
             "the model with processor.save_pretrained() (preprocessor_config.json)"
         ) from error
     settings = f"{told} {getattr(found, 'chat_template', None)}"
-    digest = hashlib.sha256(f"{_content(source)} {dtype or 'float32'} {settings}".encode())
+    digest = hashlib.sha256(f"{content(source)} {dtype or 'float32'} {settings}".encode())
     return LoadedImages(network.to(where).eval(), found, name, digest.hexdigest()[:32], where)
 
 
@@ -213,14 +195,14 @@ def _network(
     if dtype is not None and dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
     where = device_named(device)
-    source, local = _source(name)
+    source, local = source_of(name)
     options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     try:
         with quiet():
             config = transformers.AutoConfig.from_pretrained(source, **options)
             _check_architecture(config, name, kinds, what)
             if local:
-                _check_weights(Path(source), name)
+                check_weights(Path(source), name)
             network, info = getattr(transformers, auto).from_pretrained(
                 source,
                 config=config,
@@ -264,7 +246,7 @@ def architectures(name: str) -> list[str]:
     MissingExtra
         transformers is not installed.
     """
-    source, local = _source(name)
+    source, local = source_of(name)
     transformers = required("transformers", "hf")
     try:
         with quiet():
@@ -279,94 +261,6 @@ def architectures(name: str) -> list[str]:
             "offline, only models that the cache of the Hugging Face Hub holds can be loaded"
         ) from error
     return list(getattr(config, "architectures", None) or [])
-
-
-def folder_digest(folder: str | Path) -> str:
-    """Return the SHA-256 over names and contents of a model folder's files (``MODEL_FILES``)."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in MODEL_FILES):
-            status = path.stat()
-            digest.update(f"{path.name} ".encode())
-            digest.update(_file_digest(str(path.resolve()), status.st_mtime_ns, status.st_size))
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _file_digest(path: str, mtime_ns: int, size: int) -> bytes:
-    """Digest of one file; the arguments beside the path make a changed file another entry."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def _content(source: str) -> str:
-    """What identifies the files of a folder, or of a model in the hub's cache."""
-    if Path(source).is_dir():
-        return folder_digest(source)
-    from transformers.utils import cached_file
-
-    folder = Path(cached_file(source, "config.json")).parent
-    # .../snapshots/COMMIT: the commit fixes the content, whichever files were fetched
-    return f"{source}@{folder.name}" if folder.parent.name == "snapshots" else folder_digest(folder)
-
-
-def _source(name: str) -> tuple[str, bool]:
-    """Return what from_pretrained takes, and whether it is a folder on this machine."""
-    if name.startswith(HUB):
-        return name[len(HUB) :], False
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise BadInput(
-            f"model folder {name!r} {what}; give a folder in Hugging Face format, or "
-            f"{HUB}OWNER/NAME for a model of the Hugging Face Hub"
-        )
-    if not (folder / "config.json").is_file():
-        raise BadInput(
-            f"model folder {name!r} has no config.json; give the folder that "
-            "save_pretrained() wrote"
-        )
-    load_json(folder / "config.json", f"of model folder {name!r} is not JSON")
-    return str(folder), True
-
-
-def _check_weights(folder: Path, name: str) -> None:
-    """Raise BadInput for weights that are in no safetensors, or lie elsewhere."""
-    if (folder / "adapter_config.json").is_file():
-        raise BadInput(
-            f"model folder {name!r} holds an adapter, whose weights are to be put into those of "
-            "another model: merge them first (peft: merge_and_unload()) and save that"
-        )
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").is_file():
-        return
-    if index.is_file():
-        told = load_json(index, "is damaged")
-        files = told.get("weight_map") if isinstance(told, dict) else None
-        if not isinstance(files, dict) or not all(map(_is_beside, files.values())):
-            raise BadInput(
-                f"{index} is damaged: its weight_map must name files of its own folder, and "
-                "nothing else: save the model again with save_pretrained()"
-            )
-        return
-    pickles = [path.name for path in sorted(folder.iterdir()) if path.suffix in _PICKLES]
-    raise BadInput(
-        f"model folder {name!r} has no model.safetensors"
-        + (
-            f", and {pickles[0]} is a pickle, which is never read, for it can run any code. If you "
-            "trust it, convert it once: load it with transformers, and save_pretrained() writes "
-            "safetensors"
-            if pickles
-            else "; give the folder that save_pretrained() wrote"
-        )
-    )
-
-
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-
-
-def _is_beside(file: object) -> bool:
-    return isinstance(file, str) and Path(file).name == file
 
 
 _CODE = (
