@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from interplay.actions.choice import Choice, differences
 from interplay.actions.counterfactuals import Counterfactual, Counterfactuals
 from interplay.actions.flipped import Alternative, Flip
 from interplay.actions.inputs import Transfer
 from interplay.actions.prune.pruning import Contest, Pruning
 from interplay.actions.rates import Rate
 from interplay.actions.select.selection import Reason, Selection
+from interplay.actions.subset.choice import Choice, differences
 
 
 def flip_of(features: list[str], removed: tuple[int, ...], **changes: Any) -> Flip:

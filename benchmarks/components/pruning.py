@@ -20,7 +20,7 @@ from benchmarks.components.vit import recognise
 from benchmarks.ground.row import Row
 from benchmarks.table import markdown
 from interplay.actions.prune import across
-from interplay.actions.prune.search import TRIALS
+from interplay.actions.subset.search import TRIALS
 from interplay.intervals import of_mean
 
 SHARES = (0.5, 0.66, 0.83)

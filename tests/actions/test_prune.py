@@ -11,7 +11,7 @@ import pytest
 
 import interplay as ip
 from interplay.actions.prune import across, prune
-from interplay.actions.prune.choose import draws_of, rooms
+from interplay.actions.subset.choose import draws_of, rooms
 from interplay.lenses.components import Part
 
 N = 8

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from interplay.actions.prune.choose import rooms
-from interplay.actions.prune.search import (
+from interplay.actions.subset.choose import rooms
+from interplay.actions.subset.search import (
     Trials,
     best_first,
     eliminated,

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import interplay as ip
-from interplay.actions.prune.choose import Room
-from interplay.actions.prune.search import Trials
 from interplay.actions.select import Selection, select
 from interplay.actions.select.exchange import exchanged, ladder, without_neighbours
+from interplay.actions.subset.choose import Room
+from interplay.actions.subset.search import Trials
 from interplay.lenses.training_data.together import together
 from interplay.value_function import BoolArray, FloatArray
 

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from interplay.actions.choice import interval
 from interplay.actions.explained import Explained, limits, same_function, shown_of, store_of
+from interplay.actions.subset.choice import interval
 from interplay.errors import BadInput, BudgetExceeded, check_whole
 from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop, evaluate
 from interplay.intervals import bootstrap, leaves_out_zero, middle

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from interplay.actions.choice import Choice, differences
 from interplay.actions.explained import Explained
-from interplay.actions.prune.choose import Room, by_lasso, by_program, draws_of
 from interplay.actions.prune.gradients import gate_gradients
 from interplay.actions.prune.pruning import Contest
-from interplay.actions.prune.scores import Prunable, Scores
-from interplay.actions.prune.search import DIGITS, best_first, searched
+from interplay.actions.subset.choice import Choice, differences
+from interplay.actions.subset.choose import Room, by_lasso, by_program, draws_of
+from interplay.actions.subset.scores import Prunable, Scores
+from interplay.actions.subset.search import DIGITS, best_first, searched
 from interplay.errors import BadInput, BudgetExceeded
 from interplay.recording import Recording
 from interplay.value_function import BoolArray, FloatArray

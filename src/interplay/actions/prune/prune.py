@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from interplay.actions.explained import Explained, function_of_kind, limits, shown_of, store_of
-from interplay.actions.prune.choose import rooms
 from interplay.actions.prune.methods import Chooser, Judge
 from interplay.actions.prune.pruning import METHODS, Pruning
 from interplay.actions.prune.removal import queries_of_group
-from interplay.actions.prune.scores import PRUNABLE, Scores
-from interplay.actions.prune.search import TRIALS
+from interplay.actions.subset.choose import rooms
+from interplay.actions.subset.scores import PRUNABLE, Scores
+from interplay.actions.subset.search import TRIALS
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
 from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from interplay.actions.choice import Choice, Difference, interval
+from interplay.actions.subset.choice import Choice, Difference, interval
 from interplay.errors import BadInput, unknown
 from interplay.numbers import short
 from interplay.value_function import BoolArray

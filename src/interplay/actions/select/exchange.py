@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from interplay.actions.prune.choose import Room
-from interplay.actions.prune.search import Trials
+from interplay.actions.subset.choose import Room
+from interplay.actions.subset.search import Trials
 from interplay.intervals import Z_90
 from interplay.value_function import BoolArray, FloatArray
 

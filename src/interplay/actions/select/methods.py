@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.choice import Choice, interval
 from interplay.actions.explained import Explained
-from interplay.actions.prune.choose import Room, by_lasso, by_program
-from interplay.actions.prune.scores import Scores
-from interplay.actions.prune.search import Trials, searched
 from interplay.actions.select.exchange import exchanged, ladder, without_neighbours
+from interplay.actions.subset.choice import Choice, interval
+from interplay.actions.subset.choose import Room, by_lasso, by_program
+from interplay.actions.subset.scores import Scores
+from interplay.actions.subset.search import Trials, searched
 from interplay.lenses.training_data.value import MEAN
 from interplay.spectrum import Spectrum
 from interplay.value_function import BoolArray, FloatArray

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.choice import Choice, differences
 from interplay.actions.explained import Explained, function_of_kind, limits, store_of
-from interplay.actions.prune.choose import rooms
-from interplay.actions.prune.scores import Scores
-from interplay.actions.prune.search import TRIALS
 from interplay.actions.select.methods import Chooser, Judge
 from interplay.actions.select.selection import METHODS, Reason, Selection
+from interplay.actions.subset.choice import Choice, differences
+from interplay.actions.subset.choose import rooms
+from interplay.actions.subset.scores import Scores
+from interplay.actions.subset.search import TRIALS
 from interplay.errors import BadInput, BudgetExceeded, check_whole, unknown
 from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop
 from interplay.lenses.training_data.together import Together, together

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.choice import Choice, Difference
+from interplay.actions.subset.choice import Choice, Difference
 from interplay.errors import BadInput
 from interplay.files import write_whole
 from interplay.interactions.csv_file import guarded, write_csv
@@ -55,7 +55,7 @@ class Reason:
 class Selection:
     """The result of :func:`interplay.select`.
 
-    Of a :class:`~interplay.actions.choice.Choice` here, ``train`` is the value on the
+    Of a :class:`~interplay.actions.subset.choice.Choice` here, ``train`` is the value on the
     targets, by which all choices are made, ``test`` that on the holdout (on the targets, where
     there is none), ``each`` of each of its examples.
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from interplay.actions.prune.choose import Room, swapped
+from interplay.actions.subset.choose import Room, swapped
 from interplay.value_function import BoolArray, FloatArray
 
 TRIALS: Final = 4
