@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from interplay.actions.counterfactuals import Counterfactual, Counterfactuals
-from interplay.actions.flipped import Alternative, Flip
-from interplay.actions.inputs import Transfer
+from interplay.actions.flip.flipped import Alternative, Flip
+from interplay.actions.flip.inputs import Transfer
+from interplay.actions.flip.rates import Rate
 from interplay.actions.prune.pruning import Contest, Pruning
-from interplay.actions.rates import Rate
 from interplay.actions.select.selection import Reason, Selection
 from interplay.actions.subset.choice import Choice, differences
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import interplay as ip
-from interplay.actions.decision import default_threshold
-from interplay.actions.flip_start import noun_of
-from interplay.actions.rates import Rate
+from interplay.actions.flip.decision import default_threshold
+from interplay.actions.flip.rates import Rate
+from interplay.actions.flip.start import noun_of
 from interplay.demo import model_path
 from interplay.groups import Nesting
 from interplay.masks import all_masks

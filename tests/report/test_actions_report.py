@@ -27,7 +27,7 @@ from run_summaries import callable_summary, text_summary
 from test_html import HOSTILE, Page
 from test_image_report import image_summary
 
-from interplay.actions.rates import Rate
+from interplay.actions.flip.rates import Rate
 from interplay.errors import BadInput
 from interplay.report import html, terminal
 from interplay.report.action_choices import Grid, PruneAction, SelectAction

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from interplay.actions import counterfactuals, flipped
+from interplay.actions import counterfactuals
+from interplay.actions.flip import flipped
 from interplay.actions.prune import pruning
 from interplay.actions.select import selection
 from interplay.errors import BadInput

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from interplay.actions import counterfactuals, flipped
+from interplay.actions import counterfactuals
+from interplay.actions.flip import flipped
 from interplay.actions.prune import pruning
 from interplay.actions.select import selection
 from interplay.errors import BadInput

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from interplay.actions.explained import Explained, same_function
-from interplay.actions.nearby import Nearby
-from interplay.actions.probe import Removed
+from interplay.actions.flip.nearby import Nearby
+from interplay.actions.flip.probe import Removed
 from interplay.errors import BadInput
 from interplay.fingerprint import fingerprint as fingerprint_of
 from interplay.lenses.remake import value_function_of

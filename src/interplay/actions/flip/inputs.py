@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from interplay.actions.decision import Decision
-from interplay.actions.probe import Probe, Removed
-from interplay.actions.rates import Rate, rate_of
+from interplay.actions.flip.decision import Decision
+from interplay.actions.flip.probe import Probe, Removed
+from interplay.actions.flip.rates import Rate, rate_of
 from interplay.errors import BadInput
 from interplay.value_function import FloatArray, bare
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from interplay.actions.decision import Decision
+from interplay.actions.flip.decision import Decision
 from interplay.intervals import Z_90
 from interplay.value_function import FloatArray
 

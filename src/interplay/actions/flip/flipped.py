@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from interplay.actions.inputs import Transfer, totals
-from interplay.actions.rates import Rate
+from interplay.actions.flip.inputs import Transfer, totals
+from interplay.actions.flip.rates import Rate
 from interplay.numbers import count, short
 
 FORMAT: Final = "interplay.flip"

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from interplay.actions.decision import Decide, Rule
 from interplay.actions.explained import Explained, limits, shown_of, store_of
-from interplay.actions.flip_start import known_values, noun_of, predictions, value_function_for
-from interplay.actions.flipped import Alternative, Flip
-from interplay.actions.inputs import Inputs, Transfer, check_inputs, totals
-from interplay.actions.probe import Probe, Removed, masks_without
-from interplay.actions.rates import Rate, rate_of
-from interplay.actions.search import Search
+from interplay.actions.flip.decision import Decide, Rule
+from interplay.actions.flip.flipped import Alternative, Flip
+from interplay.actions.flip.inputs import Inputs, Transfer, check_inputs, totals
+from interplay.actions.flip.probe import Probe, Removed, masks_without
+from interplay.actions.flip.rates import Rate, rate_of
+from interplay.actions.flip.search import Search
+from interplay.actions.flip.start import known_values, noun_of, predictions, value_function_for
 from interplay.errors import BadInput, BudgetExceeded, check_whole
 from interplay.evaluate import Budget, Executor, Meter, OnEvent, Stop
 from interplay.groups import Grouped

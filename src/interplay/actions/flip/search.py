@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from interplay.actions.decision import Decision
-from interplay.actions.nearby import Nearby
-from interplay.actions.probe import Probe, Removed, masks_without
+from interplay.actions.flip.decision import Decision
+from interplay.actions.flip.nearby import Nearby
+from interplay.actions.flip.probe import Probe, Removed, masks_without
 from interplay.optimize import best_subset
 from interplay.value_function import FloatArray
 
