@@ -33,7 +33,7 @@ from benchmarks.inputs.server import TOOL
 from benchmarks.table import REPOSITORY
 from interplay.evaluate import Store
 from interplay.evaluate.ray_executor import AHEAD
-from interplay.evaluate.upkeep import verify
+from interplay.evaluate.verification import verify
 from interplay.value_function import BoolArray
 
 WAYS: dict[str, tuple[str, ...]] = {

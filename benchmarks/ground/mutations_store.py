@@ -23,7 +23,7 @@ from benchmarks.ground.row import Row
 from interplay.errors import InterplayError
 from interplay.evaluate import Store
 from interplay.evaluate.functions import Identity
-from interplay.evaluate.upkeep import verify
+from interplay.evaluate.verification import verify
 from interplay.masks import uniform
 
 FILES = 1_000

@@ -35,7 +35,8 @@ from benchmarks.table import REPOSITORY
 from interplay.demo import PHRASES, long_review, model_path, short_review
 from interplay.errors import BackendError, BudgetExceeded, StoreError
 from interplay.evaluate import Store
-from interplay.evaluate.upkeep import prune, verify
+from interplay.evaluate.pruning import prune
+from interplay.evaluate.verification import verify
 from interplay.models.hf_classifier import HFClassifier
 from interplay.value_function import BoolArray
 

@@ -27,8 +27,9 @@ from interplay.errors import BadInput, StoreError
 from interplay.evaluate import Store, Stored, schema
 from interplay.evaluate.batches import Batch, Entry
 from interplay.evaluate.functions import Identity
+from interplay.evaluate.pruning import prune
 from interplay.evaluate.store import now
-from interplay.evaluate.upkeep import prune, verify
+from interplay.evaluate.verification import verify
 from interplay.masks import all_masks, uniform
 
 MASKS = all_masks(4)

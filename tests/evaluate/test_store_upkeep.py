@@ -18,7 +18,9 @@ import interplay
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import Store
 from interplay.evaluate.functions import Identity
-from interplay.evaluate.upkeep import delete, merge, prune, verify
+from interplay.evaluate.merging import merge
+from interplay.evaluate.pruning import delete, prune
+from interplay.evaluate.verification import verify
 from interplay.masks import all_masks, uniform
 
 MASKS = all_masks(5)

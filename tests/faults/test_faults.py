@@ -14,7 +14,7 @@ from benchmarks.ground import faults, mutations_store, struck
 
 from interplay.errors import StoreError
 from interplay.evaluate import Store, evaluate
-from interplay.evaluate.upkeep import verify
+from interplay.evaluate.verification import verify
 
 
 def _campaign(count: int, seed: int, way: str) -> None:

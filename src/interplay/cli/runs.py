@@ -72,11 +72,11 @@ def verify(store: Path = Path("runs.db")) -> None:
     store
         SQLite file of evaluations.
     """
-    from interplay.evaluate import upkeep
+    from interplay.evaluate import verification
     from interplay.numbers import count
 
     with Store(store, read_only=True) as opened:
-        found = upkeep.verify(opened)
+        found = verification.verify(opened)
     sound = (
         f"{count(found.evaluations, 'evaluation')} of {count(found.functions, 'value function')}"
     )
@@ -154,11 +154,11 @@ def prune(
     if (fingerprint is None and older_than is None) == (not damaged):
         raise BadInput("say what to prune: --fingerprint PREFIX, --older-than 30d, or --damaged")
     before = None if older_than is None else datetime.now(UTC) - _period(older_than)
-    from interplay.evaluate import upkeep
+    from interplay.evaluate import pruning
     from interplay.numbers import count
 
     with Store(store, create=False, read_only=not force) as opened:
-        pruned = upkeep.prune(
+        pruned = pruning.prune(
             opened, prefix=fingerprint, before=before, damaged=damaged, delete=force
         )
     _list(pruned.problems)
@@ -196,13 +196,13 @@ def merge(other: Path, /, *, store: Path = Path("runs.db")) -> None:
     store
         SQLite file that takes them in; made where there is none.
     """
-    from interplay.evaluate import upkeep
+    from interplay.evaluate import merging
     from interplay.numbers import count
 
     if other.exists() and store.exists() and other.samefile(store):
         raise BadInput(f"{other} and {store} are the same file")
     with Store(other, read_only=True) as source, Store(store) as opened:
-        merged = upkeep.merge(opened, source)
+        merged = merging.merge(opened, source)
     print(
         f"{store}: took in {count(merged.added, 'evaluation')} of "
         f"{count(merged.functions, 'value function')} from {other}; {merged.known:,} were there"

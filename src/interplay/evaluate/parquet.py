@@ -12,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 
 from interplay.errors import BadInput, StoreError, required
-from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
 from interplay.evaluate.functions import Row
 from interplay.evaluate.store import Store
@@ -120,11 +119,9 @@ def _groups(store: Store, entry: Entry) -> Iterator[list[Batch]]:
     group: list[Batch] = []
     size = 0
     with store.guarded("read"):
-        for number, rows, batch in batches.read(store._connection, entry):
-            if batch is None:
-                raise StoreError(store.damaged(f"batch {number} of {rows} evaluations"))
+        for batch in store.sound(entry):
             group.append(batch)
-            size += rows
+            size += batch.size(entry)
             if size >= ROWS_PER_GROUP:
                 yield group
                 group, size = [], 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -367,6 +368,10 @@ class Store:
 
     # --- for the rest of this package ---------------------------------------------------------
 
+    def execute(self, statement: str, arguments: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Run one statement; to guard it, and to hold the lock where it writes, is the caller's."""
+        return self._connection.execute(statement, arguments)
+
     def entry(self, fingerprint: str) -> Entry | None:
         """Return where the evaluations of a function are; its names are not read."""
         found = self.entries("WHERE fingerprint = ?", fingerprint)
@@ -445,6 +450,13 @@ class Store:
             held.add(number, batch.keys(entry), batch.table(entry))
         return held
 
+    def sound(self, entry: Entry) -> Iterator[Batch]:
+        """Yield the batches of a function, in order; refuse one that is damaged."""
+        for number, size, batch in batches.read(self._connection, entry):
+            if batch is None:
+                raise StoreError(self.damaged(f"batch {number} of {size} evaluations"))
+            yield batch
+
     def damaged(self, what: str) -> str:
         return (
             f"{self.path}: {what} is damaged (its checksum does not match). "
@@ -499,10 +511,8 @@ class Store:
         row = self.row(entry)
         evaluations, replicates, updated = 0, set(), row.created
         costs = []
-        for number, size, batch in batches.read(self._connection, entry):
-            if batch is None:
-                raise StoreError(self.damaged(f"batch {number} of {size} evaluations"))
-            evaluations += size
+        for batch in self.sound(entry):
+            evaluations += batch.size(entry)
             replicates.add(batch.replicate)
             updated = max(updated, batch.created)
             costs.append((batch.seconds, *batch.paid()))

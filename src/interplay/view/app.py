@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from interplay import demo
 from interplay.errors import BadInput, InterplayError
 from interplay.evaluate import Store
-from interplay.evaluate.upkeep import delete
+from interplay.evaluate.pruning import delete
 from interplay.explanation import Explanation
 from interplay.view import library, pages
 from interplay.view.library import Entry, Library, function_id, plain_file
