@@ -10,6 +10,7 @@ import pytest
 import interplay as ip
 from interplay.errors import BackendError, BadInput
 from interplay.evaluate import Store, evaluate
+from interplay.evaluate.evaluation import noise_of_means
 from interplay.value_function import BoolArray, Measured
 
 
@@ -72,7 +73,18 @@ def test_replicates_take_the_mean_of_those_that_have_a_value() -> None:
     found = evaluate(game, masks, replicates=2)
     assert found.values[:, 0].tolist() == [3.0, 2.5, 1.5]
     assert found.noise_var is not None
-    np.testing.assert_allclose(found.noise_var, 0.25)
+    np.testing.assert_allclose(found.noise_var[:, 0], [0.5, 0.25, 0.25])  # means of 1, 2, 2 values
+
+
+def test_reported_noise_of_a_mean_counts_the_replicates_that_have_a_value() -> None:
+    values = np.array([[[1.0], [2.0]], [[np.nan], [2.5]], [[3.0], [3.0]]])  # (replicates, m, q)
+    noise = np.full((3, 2, 1), 0.6)
+    found = noise_of_means(values, noise)
+    assert found is not None
+    np.testing.assert_allclose(found[:, 0], [0.3, 0.2])
+    both = noise_of_means(np.ones((1, 2, 2)), np.array([[[0.5, np.nan], [0.7, np.nan]]]))
+    assert both is not None
+    assert both.tolist() == [[0.5, 0.0], [0.7, 0.0]]
 
 
 def test_nothing_left_to_fit_is_an_error() -> None:

@@ -8,6 +8,7 @@ from math import fsum
 
 import numpy as np
 
+from interplay.packing import IntArray
 from interplay.value_function import FloatArray
 
 
@@ -110,21 +111,52 @@ def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray |
     Parameters
     ----------
     values
-        float ``(replicates, m, q)``.
+        float ``(replicates, m, q)``, NaN where there is no value.
+    noise
+        variances that the value function reported, likewise; see :func:`noise_of_rows`.
+    """
+    there = ~np.isnan(values).any(axis=2)
+    told = None if noise is None else noise[there]
+    return noise_of_rows(np.nonzero(there)[1], values.shape[1], values[there], told)
+
+
+def noise_of_rows(
+    row: IntArray, m: int, values: FloatArray, noise: FloatArray | None
+) -> FloatArray | None:
+    """Return the variance of the noise in each mask's mean, ``(m, q)``; None where nothing tells.
+
+    Parameters
+    ----------
+    row
+        int ``(rows,)``: the mask, 0 .. m-1, that a row is an evaluation of.
+    values
+        float ``(rows, q)``.
     noise
         variances that the value function reported, likewise, NaN where it did not; None where it
         never did: then the replicates tell, pooled over all masks, for a variance from two or three
         numbers is no weight to use.
+
+    Examples
+    --------
+    >>> row, values = np.array([0, 0, 1, 1, 2]), np.array([[1.0], [3.0], [5.0], [5.0], [9.0]])
+    >>> noise_of_rows(row, 3, values, None).tolist()
+    [[0.5], [0.5], [1.0]]
     """
-    replicates, m, _ = values.shape
-    if noise is not None:
+    counts = np.bincount(row, minlength=m)[:, None]
+    times = np.maximum(counts, 1)
+
+    def mean(columns: FloatArray) -> FloatArray:
+        sums = [np.bincount(row, weights=column, minlength=m) for column in columns.T]
+        return np.stack(sums, axis=1) / times
+
+    if noise is not None and (known := np.isfinite(noise)).any():
         # what some rows do not report is taken to be like the rest
-        known = np.nanmean(noise, axis=(0, 1)) if np.isfinite(noise).any() else 0.0
-        filled = np.where(np.isfinite(noise), noise, known)
-        of_mean: FloatArray = filled.mean(axis=0) / replicates
-        return of_mean
-    values = values[:, ~np.isnan(values).any(axis=(0, 2))]  # replicates that all have a value
-    if replicates == 1 or not values.shape[1]:
+        usual = np.where(known, noise, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        reported: FloatArray = mean(np.where(known, noise, usual)) / times
+        return reported
+    spare = len(row) - int((counts > 0).sum())  # degrees of freedom
+    if not spare:
         return None
-    pooled: FloatArray = values.var(axis=0, ddof=1).mean(axis=0) / replicates
-    return np.broadcast_to(pooled, (m, values.shape[2]))
+    pooled = np.square(values - mean(values)[row]).sum(axis=0) / spare
+    found: FloatArray = pooled / times
+    return found

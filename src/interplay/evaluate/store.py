@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
-from interplay.evaluate.evaluation import known_sum
+from interplay.evaluate.evaluation import known_sum, noise_of_rows
 from interplay.evaluate.functions import Function, Identity, Row
 from interplay.evaluate.schema import (
     DAMAGED,
@@ -40,7 +40,7 @@ from interplay.evaluate.schema import (
     use_wal,
 )
 from interplay.files import named
-from interplay.packing import canonical_order, mask_keys, pack
+from interplay.packing import IntArray, canonical_order, mask_keys, pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 NOBODY: Final = Identity()
@@ -335,11 +335,13 @@ class Store:
         keys = [key for one in held for key in one.places]
         keys, table = [keys[i] for i in told], table[told]
         places: dict[bytes, int] = {}
-        row = [places.setdefault(key, len(places)) for key in keys]
+        row = np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.intp)
         packed = np.frombuffer(b"".join(places), dtype=np.uint8).reshape(-1, entry.width)
         masks = np.unpackbits(packed, axis=1, count=entry.n).view(np.bool_)
         by = canonical_order(pack(masks))
-        values, noise = _means(np.array(row, dtype=np.intp), len(places), table, entry.q)
+        single, reported = table[:, : entry.q], table[:, entry.q : 2 * entry.q]
+        values = _means(row, len(places), single)
+        noise = noise_of_rows(row, len(places), single, reported)
         return masks[by], values[by], None if noise is None else noise[by]
 
     def count(self, fingerprint: str | None = None) -> int:
@@ -531,29 +533,10 @@ class Store:
         )
 
 
-def _means(
-    row: NDArray[np.intp], m: int, table: FloatArray, q: int
-) -> tuple[FloatArray, FloatArray | None]:
-    """Return mean values of the m masks, and the variance of the noise in the means."""
-    replicates = np.bincount(row, minlength=m)[:, None].astype(np.float64)
-
-    def mean(columns: FloatArray) -> FloatArray:
-        sums = [np.bincount(row, weights=column, minlength=m) for column in columns.T]
-        return np.stack(sums, axis=1) / replicates
-
-    values = mean(table[:, :q])
-    noise = table[:, q : 2 * q]
-    known = np.isfinite(noise)
-    if known.any():
-        filled = np.where(
-            known, noise, np.where(known, noise, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-        )
-        return values, mean(filled) / replicates
-    spare = len(row) - m  # degrees of freedom
-    if not spare:
-        return values, None
-    pooled = ((table[:, :q] - values[row]) ** 2).sum(axis=0) / spare
-    return values, pooled / replicates
+def _means(row: IntArray, m: int, values: FloatArray) -> FloatArray:
+    """Return the mean value ``(m, q)`` of the rows of each mask."""
+    sums = [np.bincount(row, weights=column, minlength=m) for column in values.T]
+    return np.stack(sums, axis=1) / np.bincount(row, minlength=m)[:, None]
 
 
 def check_amounts(given: ArrayLike | None, shape: tuple[int, ...], name: str) -> FloatArray | None:
