@@ -252,6 +252,7 @@ def _r2(run: Run) -> float:
     return float(row["r2"])
 
 
+@pytest.mark.usefixtures("assets")
 def test_a_section_whose_time_is_over_begins_no_cell(tmp_path: Path) -> None:
     run = run_in(tmp_path, deadline=-1.0)
     for name in ("evidence", "coefficients", "synthetic", "speed"):
