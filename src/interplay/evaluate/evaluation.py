@@ -115,9 +115,21 @@ def noise_of_means(values: FloatArray, noise: FloatArray | None) -> FloatArray |
     noise
         variances that the value function reported, likewise; see :func:`noise_of_rows`.
     """
+    if noise is None and len(values) == 1:  # most runs: nothing is looked at, or copied
+        return None
     there = ~np.isnan(values).any(axis=2)
     told = None if noise is None else noise[there]
     return noise_of_rows(np.nonzero(there)[1], values.shape[1], values[there], told)
+
+
+def mean_of_rows(row: IntArray, m: int, columns: FloatArray) -> FloatArray:
+    """Return the mean ``(m, q)`` of the rows ``(rows, q)`` of each mask; 0 of none.
+
+    >>> mean_of_rows(np.array([0, 2, 2]), 3, np.array([[1.0], [2.0], [4.0]])).tolist()
+    [[1.0], [0.0], [3.0]]
+    """
+    sums = [np.bincount(row, weights=column, minlength=m) for column in columns.T]
+    return np.stack(sums, axis=1) / np.maximum(np.bincount(row, minlength=m), 1)[:, None]
 
 
 def noise_of_rows(
@@ -144,19 +156,14 @@ def noise_of_rows(
     """
     counts = np.bincount(row, minlength=m)[:, None]
     times = np.maximum(counts, 1)
-
-    def mean(columns: FloatArray) -> FloatArray:
-        sums = [np.bincount(row, weights=column, minlength=m) for column in columns.T]
-        return np.stack(sums, axis=1) / times
-
     if noise is not None and (known := np.isfinite(noise)).any():
         # what some rows do not report is taken to be like the rest
         usual = np.where(known, noise, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        reported: FloatArray = mean(np.where(known, noise, usual)) / times
+        reported: FloatArray = mean_of_rows(row, m, np.where(known, noise, usual)) / times
         return reported
     spare = len(row) - int((counts > 0).sum())  # degrees of freedom
     if not spare:
         return None
-    pooled = np.square(values - mean(values)[row]).sum(axis=0) / spare
+    pooled = np.square(values - mean_of_rows(row, m, values)[row]).sum(axis=0) / spare
     found: FloatArray = pooled / times
     return found

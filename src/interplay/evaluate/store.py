@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from interplay.errors import BadInput, StoreError
 from interplay.evaluate import batches
 from interplay.evaluate.batches import Batch, Entry
-from interplay.evaluate.evaluation import known_sum, noise_of_rows
+from interplay.evaluate.evaluation import known_sum, mean_of_rows, noise_of_rows
 from interplay.evaluate.functions import Function, Identity, Row
 from interplay.evaluate.schema import (
     DAMAGED,
@@ -40,7 +40,7 @@ from interplay.evaluate.schema import (
     use_wal,
 )
 from interplay.files import named
-from interplay.packing import IntArray, canonical_order, mask_keys, pack
+from interplay.packing import canonical_order, mask_keys, masks_of, pack
 from interplay.value_function import BoolArray, FloatArray, check_masks, check_values
 
 NOBODY: Final = Identity()
@@ -336,11 +336,10 @@ class Store:
         keys, table = [keys[i] for i in told], table[told]
         places: dict[bytes, int] = {}
         row = np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.intp)
-        packed = np.frombuffer(b"".join(places), dtype=np.uint8).reshape(-1, entry.width)
-        masks = np.unpackbits(packed, axis=1, count=entry.n).view(np.bool_)
+        masks = masks_of(list(places), entry.n)
         by = canonical_order(pack(masks))
         single, reported = table[:, : entry.q], table[:, entry.q : 2 * entry.q]
-        values = _means(row, len(places), single)
+        values = mean_of_rows(row, len(places), single)
         noise = noise_of_rows(row, len(places), single, reported)
         return masks[by], values[by], None if noise is None else noise[by]
 
@@ -531,12 +530,6 @@ class Store:
             created=datetime.fromisoformat(row.created),
             updated=datetime.fromisoformat(updated),
         )
-
-
-def _means(row: IntArray, m: int, values: FloatArray) -> FloatArray:
-    """Return the mean value ``(m, q)`` of the rows of each mask."""
-    sums = [np.bincount(row, weights=column, minlength=m) for column in values.T]
-    return np.stack(sums, axis=1) / np.bincount(row, minlength=m)[:, None]
 
 
 def check_amounts(given: ArrayLike | None, shape: tuple[int, ...], name: str) -> FloatArray | None:
